@@ -1,0 +1,100 @@
+"""What billing says: prices and every movement of credits."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from common.contracts.base import Contract, contract
+from common.contracts.operations import Function, Millicredits
+
+GrantKind = Literal["plan", "purchase", "promotion", "refund", "adjustment"]
+HEARERS = ("planner", "writer", "gateway")
+
+
+class RateCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices in millicredits (PRODUCT §4). Content is priced per `words_per_unit` words, rounded up to `content_step`."""
+
+    version: int
+    clustering: Millicredits
+    ideas_per_cluster: Millicredits
+    content_per_unit: Millicredits
+    words_per_unit: int
+    content_step: Millicredits
+    content_minimum: Millicredits
+    image_prompt: Millicredits
+    image_by_model: dict[str, Millicredits]
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class RateCardPublished(Contract):
+    """For every tenant: said on the system account's key."""
+
+    card: RateCard
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsGranted(Contract):
+    grant_id: UUID
+    kind: GrantKind
+    amount: Millicredits
+    balance: Millicredits
+    available: Millicredits
+    expires_at: str | None = None
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsReserved(Contract):
+    operation_id: UUID
+    amount: Millicredits
+    balance: Millicredits
+    available: Millicredits
+    expires_at: str
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsRefused(Contract):
+    operation_id: UUID
+    needed: Millicredits
+    available: Millicredits
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsDeducted(Contract):
+    """One item of an operation was charged; `amount` 0 where nothing was left to charge."""
+
+    operation_id: UUID
+    item_id: UUID
+    function: Function
+    amount: Millicredits
+    balance: Millicredits
+    available: Millicredits
+    run_id: UUID | None = None
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsReleased(Contract):
+    operation_id: UUID
+    amount: Millicredits
+    reason: Literal["settled", "failed", "expired", "cancelled"]
+    balance: Millicredits
+    available: Millicredits
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsExpired(Contract):
+    """What was left of a grant at its end."""
+
+    grant_id: UUID
+    amount: Millicredits
+    balance: Millicredits
+    available: Millicredits
+
+
+@contract(by=("billing",), heard_by=HEARERS)
+class CreditsWrittenOff(Contract):
+    """The part of a late outcome's price that nothing was left to pay."""
+
+    operation_id: UUID
+    item_id: UUID
+    amount: Millicredits

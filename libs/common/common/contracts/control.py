@@ -1,0 +1,32 @@
+"""What services say to each other's machinery, and transient progress."""
+
+from typing import Literal
+from uuid import UUID
+
+from common.contracts.base import CONTROL_TOPIC, PROGRESS_TOPIC, SERVICES, Contract, contract
+
+Phase = Literal["Initializing", "Processing", "AI Analysis", "Saving", "Completed", "Failed"]
+
+
+@contract(by=SERVICES, heard_by=SERVICES, topic=CONTROL_TOPIC)
+class CatchUpRequested(Contract):
+    """`consumer` missed events of `source`: the source says again what it recorded since `since`."""
+
+    source: str
+    consumer: str
+    last_event_id: UUID | None
+    since: str | None
+    """RFC 3339 of the consumer's last event of that partition, None for everything."""
+
+
+@contract(by=("planner", "writer"), heard_by=("gateway",), topic=PROGRESS_TOPIC)
+class ProgressReported(Contract):
+    """Transient: lost without harm, the final state comes from the outcome."""
+
+    operation_id: UUID
+    function: str
+    phase: Phase
+    item: int
+    items: int
+    percent: int
+    step: str = ""

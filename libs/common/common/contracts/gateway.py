@@ -1,0 +1,94 @@
+"""What the gateway says: the accounts stream, all of it public, so a replica knows which version it has reached."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from common.contracts.base import Contract, contract
+
+AccountStatus = Literal["trial", "active", "suspended", "cancelled"]
+SiteStatus = Literal["active", "paused", "archived"]
+Role = Literal["owner", "admin", "editor", "viewer"]
+
+ALL = ("planner", "writer", "billing", "publisher")
+
+
+class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Names a secret in the secret store; the secret itself never travels."""
+
+    secret_id: UUID
+    version: int
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class AccountRegistered(Contract):
+    account_id: UUID
+    slug: str
+    status: AccountStatus
+    trial_ends_at: str | None = None
+    """RFC 3339, UTC."""
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SiteAdded(Contract):
+    site_id: UUID
+    name: str
+    slug: str
+    domain: str
+    status: SiteStatus = "active"
+    is_active: bool = True
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SiteChanged(Contract):
+    site_id: UUID
+    name: str
+    slug: str
+    domain: str
+    status: SiteStatus
+    is_active: bool
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SiteArchived(Contract):
+    site_id: UUID
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SectorAdded(Contract):
+    sector_id: UUID
+    site_id: UUID
+    name: str
+    slug: str
+    is_active: bool = True
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SectorChanged(Contract):
+    sector_id: UUID
+    site_id: UUID
+    name: str
+    slug: str
+    is_active: bool
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SectorArchived(Contract):
+    sector_id: UUID
+    site_id: UUID
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class MembershipChanged(Contract):
+    user_id: UUID
+    role: Role
+    active: bool = True
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SiteWordPressConfigured(Contract):
+    site_id: UUID
+    url: str
+    username: str
+    secret: SecretRef
