@@ -1,0 +1,59 @@
+"""Free ports and waiting for a condition instead of sleeping."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Often enough that a fast part is not held up, rare enough that waiting costs a small machine nothing.
+INTERVAL = 0.05
+
+
+class DeadlineMissed(AssertionError):
+    """The condition did not become true in time."""
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on this port of 127.0.0.1."""
+    with socket.socket() as client:
+        client.settimeout(1)
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(condition: Callable[[], T], deadline: float = 10, *, what: str = "the condition") -> T:
+    """The first truthy value of `condition`, tried for `deadline` seconds.
+
+    Raises `DeadlineMissed` with the last value. An exception of the condition ends the wait.
+    """
+    end = time.monotonic() + deadline
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise DeadlineMissed(f"{what} was not met within {deadline} s, last value {value!r}")
+        time.sleep(INTERVAL)
+    return value
+
+
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], deadline: float = 10, *, what: str = "the condition"
+) -> T:
+    """`wait_for` on the event loop; the condition may be a coroutine function."""
+    end = time.monotonic() + deadline
+    while True:
+        outcome = condition()
+        value = await outcome if isinstance(outcome, Awaitable) else outcome
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise DeadlineMissed(f"{what} was not met within {deadline} s, last value {value!r}")
+        await asyncio.sleep(INTERVAL)
