@@ -1,0 +1,1 @@
+"""What publishing talks to on the outside: a WordPress site or a folder of pages, behind one port."""
