@@ -1,0 +1,73 @@
+"""What each service is told: a pure function from the stack to environment variables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from igny8_local.databases import Databases
+from igny8_local.keys import master_key
+from igny8_local.layout import Layout
+from igny8_local.services import SECRETS
+
+PASSED_ON = (
+    "IGNY8_AI_BASE_URL",
+    "IGNY8_AI_KEY",
+    "IGNY8_AI_MODEL",
+    "IGNY8_ALLOWED_PRIVATE_HOSTS",
+    "IGNY8_LOG_LEVEL",
+    "IGNY8_MASTER_KEY",
+    "IGNY8_OBJECTS",
+    "IGNY8_OTLP_ENDPOINT",
+    "IGNY8_PUBLISH_FOLDER",
+    "IGNY8_TRIAL_CREDITS",
+)
+"""Settings of the operator that the services read themselves."""
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka address, and the incarnation of the cluster behind it (empty: Kafka's own cluster id)."""
+
+    bootstrap: str
+    incarnation: str = ""
+
+
+def base_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The operator's environment without our own variables: no service learns the administrator's password."""
+    kept = {name: value for name, value in given.items() if not name.startswith("IGNY8_")}
+    # Modules in the working directory must not shadow installed ones; logs must not wait in a buffer.
+    return kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def service_environment(
+    name: str,
+    *,
+    given: Mapping[str, str],
+    layout: Layout,
+    databases: Databases,
+    broker: Broker,
+    ports: Mapping[str, int],
+) -> dict[str, str]:
+    """The whole environment of one service; `ports` holds every service with its port, the gateway first."""
+    own = {
+        "IGNY8_SERVICE_DATABASE": databases.url(name),
+        "IGNY8_RELAY_DATABASE": databases.url(name, "relay"),
+        "IGNY8_SECRETS_DATABASE": databases.url(SECRETS),
+        "IGNY8_KAFKA": broker.bootstrap,
+        "IGNY8_KAFKA_INCARNATION": broker.incarnation,
+        "IGNY8_OBJECTS": layout.objects.as_uri(),
+        "IGNY8_PUBLISH_FOLDER": str(layout.published),
+        "IGNY8_JWKS": str(layout.jwks),
+        "IGNY8_LISTEN": f"{HOST}:{ports[name]}",
+        "IGNY8_DATA_DIR": str(layout.data_dir),
+    }
+    passed = {variable: given[variable] for variable in PASSED_ON if given.get(variable)}
+    if "IGNY8_MASTER_KEY" not in passed:
+        own["IGNY8_MASTER_KEY"] = master_key(layout)
+    if name == "gateway":
+        own["IGNY8_TOKEN_KEYS"] = str(layout.token_keys)
+        own["IGNY8_UPSTREAMS"] = ",".join(
+            f"{upstream}=http://{HOST}:{port}" for upstream, port in ports.items() if upstream != name
+        )
+    return base_environment(given) | own | passed

@@ -1,0 +1,27 @@
+"""A child process that ends when its parent does, however the parent ended."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+def leash(sent: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """A `preexec_fn`: the kernel sends the signal to the child when the thread that started it ends.
+
+    So children are started from the main thread only. Where the system has no such call (macOS), the next
+    start ends what is left over from the pids on file.
+    """
+    parent = os.getpid()
+
+    def tie() -> None:
+        if _prctl is not None:
+            _prctl(_PR_SET_PDEATHSIG, int(sent))
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return tie
