@@ -10,7 +10,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.parts.ports import answers, free_port
 from tests.parts.process import Part, PartFailed, Process
@@ -18,6 +19,11 @@ from tests.parts.process import Part, PartFailed, Process
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".parts" / "kafka"
 START_DEADLINE = 90.0
+JAVA_OPTIONS = [
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # a test's broker lives too briefly for the optimising compiler to pay off
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+]
 
 
 def install() -> Path:
@@ -95,21 +101,11 @@ class RealKafka(Part):
         directory.mkdir(parents=True, exist_ok=True)
         properties = directory / "server.properties"
         properties.write_text(self._properties(directory / "data"))
-        java = [
-            "java",
-            "-cp",
-            f"{libraries}/*",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-        ]
-        java.append("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        java = ["java", "-cp", f"{libraries}/*", *JAVA_OPTIONS]
         if not (directory / "data" / "meta.properties").exists():
             cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
-            arguments = ["format", "-t", cluster, "-c", str(properties)]
-            done = subprocess.run(
-                [*java, "kafka.tools.StorageTool", *arguments], capture_output=True, text=True
-            )
+            tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+            done = subprocess.run([*java, *tool], capture_output=True, text=True)
             if done.returncode != 0:
                 raise PartFailed(f"Kafka could not format its storage:\n{done.stdout}{done.stderr}")
         self._process = Process([*java, "-Xmx512m", "kafka.Kafka", str(properties)], directory / "kafka.log")
@@ -152,7 +148,7 @@ class RealKafka(Part):
             created.result(timeout=10)
 
     @property
-    def _client(self) -> dict[str, str | int]:
+    def _client(self) -> dict[str, str | int | float | bool]:
         # librdkafka would tell the terminal about every connection a stopped broker closes.
         return {"bootstrap.servers": self.bootstrap, "log_level": 0}
 

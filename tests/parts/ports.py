@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -44,6 +44,12 @@ def wait_for(condition: Callable[[], T], deadline: float = 10, *, what: str = "t
     return value
 
 
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T]], deadline: float = ..., *, what: str = ...
+) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], deadline: float = ..., *, what: str = ...) -> T: ...
 async def eventually(
     condition: Callable[[], T | Awaitable[T]], deadline: float = 10, *, what: str = "the condition"
 ) -> T:

@@ -49,7 +49,7 @@ class RealWordPress(Part):
 
     @property
     def directory(self) -> Path:
-        """Where WordPress's files are; `wp-content/debug.log` beside it. Raises `PartFailed` before `start`."""
+        """Where WordPress's files are. Raises `PartFailed` before `start`."""
         return self._home / "wordpress"
 
     def start(self) -> None:
@@ -107,7 +107,8 @@ class RealWordPress(Part):
         name = f"{folder.name}/{folder.name}.php"
         failure = self.run_php(
             "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
-            f"$failed = activate_plugin('{name}'); echo is_wp_error($failed) ? $failed->get_error_message() : '';"
+            f"$failed = activate_plugin('{name}');"
+            "echo is_wp_error($failed) ? $failed->get_error_message() : '';"
         )
         if failure:
             raise PartFailed(f"the plugin {name} does not start: {failure}")
