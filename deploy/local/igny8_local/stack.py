@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class ServiceStatus:
     outbox_age_seconds: float | None
     lag: int | None
     complaint: str
+    checks: dict[str, dict[str, Any]]
 
 
 def _ignore(part: str, state: str, detail: str) -> None:
@@ -66,17 +67,19 @@ class Stack:
         services: Sequence[ServiceCommand] | None = None,
         migrate: Sequence[str] = (sys.executable, "-m", "common.migrate"),
     ) -> None:
-        self._environment = dict(os.environ if environment is None else environment)
+        self.environment = dict(os.environ if environment is None else environment)
         self.layout = Layout(data_dir.resolve())
         self.plan = Plan(
             self.layout.data_dir,
-            _port(port, self._environment),
+            _port(port, self.environment),
             tuple(services or installed_services()),
             tuple(migrate),
         )
 
-    def start(self, progress: Progress = _ignore) -> None:
+    def start(self, progress: Progress = _ignore, *, migrate_again: bool = False) -> None:
         """Starts everything in the background and returns when every service is ready.
+
+        Databases that have seen this code's migrations are skipped unless `migrate_again`.
 
         Raises AlreadyRunning, or StackError when a port is taken or a part does not start: then nothing is
         left running.
@@ -90,7 +93,7 @@ class Stack:
         if self.supervisor_pid() is not None:
             raise AlreadyRunning(f"The stack in {self.layout.data_dir} is running already.")
         self._refuse_taken_ports()
-        process = self._launch()
+        process = self._launch(migrate_again)
         try:
             self._follow(process, progress)
         except BaseException:
@@ -175,6 +178,7 @@ class Stack:
                 answer.outbox_age_seconds,
                 answer.lag,
                 answer.complaint,
+                answer.checks,
             )
             for part, answer in zip(parts, answers, strict=True)
         ]
@@ -196,7 +200,7 @@ class Stack:
         state = self.state()
         if state is None:
             raise StackError(f"The stack in {self.layout.data_dir} is not running; start it with ./igny8 up.")
-        prefix = self._environment.get("IGNY8_DATABASE_PREFIX") or "igny8"
+        prefix = self.environment.get("IGNY8_DATABASE_PREFIX") or "igny8"
         return Databases(state["admin_database"], Credentials(self.layout.credentials), prefix).url(
             service, duty
         )
@@ -216,7 +220,7 @@ class Stack:
             os.close(descriptor)
         return None
 
-    def _launch(self) -> subprocess.Popen[str]:
+    def _launch(self, migrate_again: bool) -> subprocess.Popen[str]:
         log = self.layout.log("supervisor")
         fresh = log.exists() and log.stat().st_size > MAX_BYTES
         with log.open("w" if fresh else "a") as stderr:
@@ -225,13 +229,13 @@ class Stack:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=self._environment | {"PYTHONSAFEPATH": "1"},
+                env=self.environment | {"PYTHONSAFEPATH": "1"},
                 cwd=self.layout.data_dir,
                 start_new_session=True,
                 text=True,
             )
         assert process.stdin is not None
-        process.stdin.write(self.plan.to_json())
+        process.stdin.write(replace(self.plan, migrate_again=migrate_again).to_json())
         process.stdin.close()
         return process
 

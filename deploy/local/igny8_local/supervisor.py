@@ -55,6 +55,8 @@ class Plan:
     services: tuple[ServiceCommand, ...]
     migrate: tuple[str, ...]
     """The command that migrates one database, without its last argument, the service."""
+    migrate_again: bool = False
+    """Run the migrations even where the database has seen them."""
 
     @property
     def ports(self) -> dict[str, int]:
@@ -67,7 +69,9 @@ class Plan:
     def from_json(cls, text: str) -> "Plan":
         read = json.loads(text)
         services = tuple(ServiceCommand(each["name"], tuple(each["command"])) for each in read["services"])
-        return cls(Path(read["data_dir"]), read["port"], services, tuple(read["migrate"]))
+        return cls(
+            Path(read["data_dir"]), read["port"], services, tuple(read["migrate"]), read["migrate_again"]
+        )
 
 
 def pauses() -> Iterator[float]:
@@ -143,9 +147,10 @@ class Supervisor:
             databases = group.create_task(self._start_databases())
             if not self._broker.bootstrap:
                 group.create_task(self._start_part(BROKER, self._start_broker))
+        applied = databases.result()
         await migrate(
             self._databases,
-            databases.result(),
+            dict.fromkeys(applied) if self._plan.migrate_again else applied,
             self._plan.migrate,
             base_environment(self._given),
             lambda step, state: self._report(step, state, ""),
