@@ -13,7 +13,7 @@ from tests.parts.ports import DeadlineMissed, wait_for
 
 # The guard waits for the end of its standard input. That comes when this process closes it or dies, by
 # SIGKILL too, when no exit handler runs; then nothing may be left behind.
-GUARD = 'read _; kill -KILL -- "-$0" 2>/dev/null'
+GUARD = 'read _; kill -s KILL -- "-$0"'
 
 
 class PartFailed(RuntimeError):

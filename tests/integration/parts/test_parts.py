@@ -5,6 +5,9 @@ import base64
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import openai
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from common.ai import functions
@@ -382,6 +386,24 @@ class TestProcess:
         process.wait_until(lambda: answers(port), 20)
         process.kill()
         wait_for(lambda: not answers(port), 10)
+
+    def test_is_gone_when_its_starter_is_killed(self, tmp_path: Path) -> None:
+        start = (
+            "import os, pathlib, signal; from tests.parts.process import Process;"
+            f"part = Process(['sleep', '300'], pathlib.Path({str(tmp_path / 'log')!r}));"
+            "print(part.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        root = Path(__file__).parents[3]
+        done = subprocess.run([sys.executable, "-c", start], cwd=root, stdout=subprocess.PIPE, text=True)
+        assert done.returncode == -signal.SIGKILL
+
+        def gone() -> bool:
+            try:
+                return psutil.Process(int(done.stdout)).status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                return True
+
+        wait_for(gone, 10, what="the end of the program")
 
     def test_a_missed_deadline_says_what_was_missed(self) -> None:
         with pytest.raises(DeadlineMissed, match=r"the moon was not met within 0.1 s, last value \[\]"):

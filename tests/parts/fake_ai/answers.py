@@ -24,37 +24,13 @@ OPENINGS = (
     "If time is short,",
     "On a quiet afternoon,",
 )
-PLACES = [
-    "Oslo",
-    "Paris",
-    "Lagos",
-    "Quito",
-    "Turin",
-    "Leeds",
-    "Basel",
-    "Porto",
-    "Delhi",
-    "Kyoto",
-    "Lima",
-    "Perth",
-    "Accra",
-    "Tunis",
-    "Riga",
-    "Bonn",
-    "Lyon",
-    "Cork",
-    "Graz",
-    "Malmo",
-    "Tampa",
-    "Omaha",
-    "Miami",
-    "Salem",
-    "Boise",
-    "Davao",
-    "Busan",
-    "Hanoi",
-    "Izmir",
-]
+# fmt: off
+PLACES = (
+    "Oslo", "Paris", "Lagos", "Quito", "Turin", "Leeds", "Basel", "Porto", "Delhi", "Kyoto", "Lima",
+    "Perth", "Accra", "Tunis", "Riga", "Bonn", "Lyon", "Cork", "Graz", "Malmo", "Tampa", "Omaha", "Miami",
+    "Salem", "Boise", "Davao", "Busan", "Hanoi", "Izmir",
+)
+# fmt: on
 MIDDLES = (
     "{keyword} deserves a written list",
     "{keyword} becomes easier to judge",
