@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from planner.keyword_files.model import Intent
 
@@ -54,6 +55,8 @@ def is_unknown(text: str) -> bool:
 
 def _number(text: str, *, decimal_comma: bool, whole: bool) -> Decimal:
     """One number with groups and suffix. `whole` numbers take either separator before three digits as a group."""
+    if text.isascii() and text.isdigit() and len(text) <= 30:
+        return Decimal(text)
     compact = "".join(unicodedata.normalize("NFKC", text).split())
     match = _NUMBER.fullmatch(compact)
     if match is None:
@@ -146,6 +149,7 @@ def price(text: str, *, decimal_comma: bool) -> tuple[str | None, str | None]:
     return format(amount, "f"), currency(match[1]) or currency(match[3])
 
 
+@lru_cache(maxsize=256)
 def currency(text: str) -> str | None:
     """The ISO 4217 code of a sign or code, None when it is neither."""
     text = text.strip()
@@ -177,6 +181,7 @@ _NOT_AN_INTENT = {"branded", "non-branded", "non branded", "unbranded", "local",
 _INTENT_SEPARATOR = re.compile(r"[,;/|&+\n]|\band\b|\bund\b")
 
 
+@lru_cache(maxsize=1024)  # a file has a handful of them, 100,000 times
 def intents(text: str) -> tuple[Intent, ...]:
     """The intents of a cell in their order, the first is the main one; labels that are no intent are left out."""
     if is_unknown(text):

@@ -1,6 +1,7 @@
 """Which encoding a text file has: byte-order mark, UTF-16 without one, UTF-8, else an 8-bit or Asian code page."""
 
 import codecs
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def _code_page(path: Path, name: str, bad_at: int) -> Decoding:
     with path.open("rb") as file:
         file.seek(max(0, bad_at - _SAMPLE // 4))
         sample = file.read(_SAMPLE)
+    sample = sample[: sample.rfind(b"\n") + 1] or sample  # no character cut in two at its end
     for encoding in _guesses(sample):
         if (
             _first_undecodable(path, encoding) is None
@@ -105,7 +107,9 @@ def _guesses(sample: bytes) -> list[str]:
     """Code pages to try. Western first where the text reads as Western: detection prefers Central Europe there."""
     if _reads_as_western(sample.decode("cp1252", "replace")):
         return ["cp1252"]
-    matches = list(from_bytes(sample, cp_isolation=_CODE_PAGES))
+    # Only the words in question: beside plain English the language of the few others would not count.
+    words = (word for word in re.split(rb"[\s,;|]+", sample) if not word.isascii())
+    matches = list(from_bytes(b" ".join(words), cp_isolation=_CODE_PAGES))
     matches.sort(key=lambda match: (match.chaos, -match.coherence, _CODE_PAGES.index(match.encoding)))
     return [match.encoding for match in matches]
 

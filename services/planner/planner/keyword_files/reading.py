@@ -52,6 +52,8 @@ class KeywordFile:
         self.tally = Tally()
         self._table = table
         self._layout = layout
+        self._impressions = layout.volume_is_impressions
+        self._currency = layout.currency
 
     def __iter__(self) -> Iterator[KeywordRow | RowError]:
         self.tally = tally = Tally()
@@ -106,12 +108,12 @@ class KeywordFile:
             volume=volume.value,
             volume_low=volume.low,
             volume_high=volume.high,
-            volume_estimated=volume.estimated or (layout.volume_is_impressions and volume.value is not None),
+            volume_estimated=volume.estimated or (self._impressions and volume.value is not None),
             difficulty=read("difficulty", lambda value: cells.difficulty(value, decimal_comma=comma)),
             intent=intents[0] if intents else None,
             intents=intents,
             cpc=cpc,
-            cpc_currency=(currency or sign or layout.currency) if cpc is not None else None,
+            cpc_currency=(currency or sign or self._currency) if cpc is not None else None,
             locale=read("locale", _locale),
             source=report.tool,
         )

@@ -20,10 +20,14 @@ def clean(text: str) -> str:
 
     Raises `UnusableText` when it is empty, longer than `MAX_LENGTH` characters or holds control characters.
     """
-    text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-    for character in text:
-        if character not in "\t\r\n" and unicodedata.category(character) in ("Cc", "Cs"):
-            raise UnusableText(f"the keyword holds the control character U+{ord(character):04X}: remove it")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+    if not text.isprintable():
+        for character in text:
+            if character not in "\t\r\n" and unicodedata.category(character) in ("Cc", "Cs"):
+                raise UnusableText(
+                    f"the keyword holds the control character U+{ord(character):04X}: remove it"
+                )
     text = " ".join(text.split())
     if not text:
         raise UnusableText("the keyword is empty")
@@ -37,6 +41,8 @@ def normalise(keyword: str) -> str:
 
     Caseless matching after the Unicode Standard, section 3.13, D145. May be longer than the keyword itself.
     """
+    if keyword.isascii():
+        return " ".join(keyword.lower().split())
     text = keyword.translate(_INVISIBLE)
     for _ in range(2):  # the mapping of U+0345 is only settled after a second round, as D145 says
         text = unicodedata.normalize("NFD", text).casefold()

@@ -83,11 +83,11 @@ def test_an_accent_far_behind_the_first_block_is_still_found(tmp_path: Path) -> 
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    filler = "x" * 400
+    filler = "x" * 200
     with (tmp_path / "a.csv").open("w") as file:
         file.write("Keyword,Volume,Notes\n")
         file.writelines(f"keyword number {at},{at},{filler}\n" for at in range(100_000))
-    assert (tmp_path / "a.csv").stat().st_size > 40_000_000
+    assert (tmp_path / "a.csv").stat().st_size > 20_000_000
     tracemalloc.start()
     try:
         rows = sum(isinstance(row, KeywordRow) for row in read_keywords(tmp_path / "a.csv"))
@@ -95,4 +95,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert rows == 100_000
-    assert peak < 20_000_000  # the digests of 100,000 keywords are about 12 MB
+    assert peak < 16_000_000  # the digests of 100,000 keywords are about 12 MB

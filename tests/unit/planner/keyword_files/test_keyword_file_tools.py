@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
-from planner.keyword_files import Intent, KeywordRow, Tool
+from planner.keyword_files import Intent, KeywordRow, Tool, read_keywords
 
 from tests.unit.planner.keyword_files.keyword_tables import Read, write
 
@@ -210,8 +210,6 @@ class TestHandMade:
 
     def test_a_file_can_be_read_twice(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", "Keyword\none\nONE\n")
-        from planner.keyword_files import read_keywords
-
         file = read_keywords(path)
         assert list(file) == list(file)
         assert file.tally.duplicates == 1
