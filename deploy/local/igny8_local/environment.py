@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from igny8_local.databases import Databases
 from igny8_local.keys import master_key
 from igny8_local.layout import Layout
-from igny8_local.services import SECRETS
+from igny8_local.services import HOST, SECRETS
 
 PASSED_ON = (
     "IGNY8_AI_BASE_URL",
@@ -21,8 +21,6 @@ PASSED_ON = (
     "IGNY8_TRIAL_CREDITS",
 )
 """Settings of the operator that the services read themselves."""
-
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from igny8_local.doctor import examine
 from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.layout import REPOSITORY, data_directory
 from igny8_local.logs import follow
@@ -166,6 +165,8 @@ def logs(
 @app.command()
 def doctor(data_dir: DataDir = None, port: Port = None, as_json: Json = False) -> None:
     """Look for what is wrong and say what to do; exit code 1 when anything is."""
+    from igny8_local.doctor import examine  # loads the database driver, which other commands do without
+
     problems = examine(Stack(data_directory(data_dir), port))
     if as_json:
         print(json.dumps({"problems": [problem.as_dict() for problem in problems]}))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 SERVICES = ("gateway", "planner", "writer", "billing", "publisher")
 SECRETS = "secrets"
+HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 
 

@@ -13,19 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from igny8_local.databases import Databases, Duty
-from igny8_local.environment import HOST
 from igny8_local.errors import AlreadyRunning, StackError
-from igny8_local.keys import Credentials
 from igny8_local.layout import Layout
+from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
 from igny8_local.probe import health
 from igny8_local.rotation import MAX_BYTES
-from igny8_local.services import DEFAULT_PORT, ServiceCommand, installed_services
-from igny8_local.supervisor import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
+from igny8_local.services import DEFAULT_PORT, HOST, ServiceCommand, installed_services
+
+if TYPE_CHECKING:
+    from igny8_local.databases import Duty
 
 _STOP_SECONDS = 2 * SERVICE_STOP_SECONDS + POSTGRES_STOP_SECONDS
 _POLL = 0.05
@@ -195,11 +195,15 @@ class Stack:
             "services": [{field: getattr(each, field) for field in shown} for each in self.services()],
         }
 
-    def database_url(self, service: str, duty: Duty = "service") -> str:
+    def database_url(self, service: str, duty: "Duty" = "service") -> str:
         """The URL of a service's database for one of its roles; the stack must be running."""
         state = self.state()
         if state is None:
             raise StackError(f"The stack in {self.layout.data_dir} is not running; start it with ./igny8 up.")
+        # Loaded here: the drivers take longer than all that the other commands do.
+        from igny8_local.databases import Databases
+        from igny8_local.keys import Credentials
+
         prefix = self.environment.get("IGNY8_DATABASE_PREFIX") or "igny8"
         return Databases(state["admin_database"], Credentials(self.layout.credentials), prefix).url(
             service, duty

@@ -15,21 +15,20 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 from igny8_local.databases import Databases
-from igny8_local.environment import HOST, Broker, base_environment, service_environment
+from igny8_local.environment import Broker, base_environment, service_environment
 from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.keys import Credentials, prepare_token_keys
 from igny8_local.layout import Layout, write_atomically
 from igny8_local.migrations import migrate
+from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
 from igny8_local.postgres import ADMIN, EmbeddedPostgres
 from igny8_local.probe import Health, health
 from igny8_local.process import Child
 from igny8_local.rotation import last_lines
-from igny8_local.services import ServiceCommand
+from igny8_local.services import HOST, ServiceCommand
 
 logger = logging.getLogger("igny8.supervisor")
 
@@ -37,41 +36,11 @@ POSTGRES = "postgres"
 BROKER = "broker"
 
 READY_SECONDS = 90.0  # a cold start on a slow disk with both processors busy took 30
-SERVICE_STOP_SECONDS = 15.0  # longer than any request or batch the services finish on SIGTERM
-POSTGRES_STOP_SECONDS = 60.0  # a fast shutdown writes a checkpoint
 _START_ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
 _STEADY_SECONDS = 30.0
 _POLL = 0.05
 _LOCK_ATTEMPTS = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the supervisor is to run."""
-
-    data_dir: Path
-    port: int
-    services: tuple[ServiceCommand, ...]
-    migrate: tuple[str, ...]
-    """The command that migrates one database, without its last argument, the service."""
-    migrate_again: bool = False
-    """Run the migrations even where the database has seen them."""
-
-    @property
-    def ports(self) -> dict[str, int]:
-        return {service.name: self.port + number for number, service in enumerate(self.services)}
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self) | {"data_dir": str(self.data_dir)})
-
-    @classmethod
-    def from_json(cls, text: str) -> "Plan":
-        read = json.loads(text)
-        services = tuple(ServiceCommand(each["name"], tuple(each["command"])) for each in read["services"])
-        return cls(
-            Path(read["data_dir"]), read["port"], services, tuple(read["migrate"]), read["migrate_again"]
-        )
 
 
 def pauses() -> Iterator[float]:
