@@ -6,10 +6,10 @@ posts, WordPress 6.1), without forms, embedded players and inline styles: what i
 
 import nh3
 
-_TAGS = set(
+_TAGS = (
     "a abbr article aside b blockquote br caption cite code col colgroup dd del details dfn div dl dt em "
     "figcaption figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p pre q s samp section "
-    "small span strong sub summary sup table tbody td tfoot th thead tr u ul var".split()
+    "small span strong sub summary sup table tbody td tfoot th thead tr u ul var"
 )
 _ATTRIBUTES = {
     "*": {"id", "class", "title"},
@@ -26,8 +26,12 @@ _ATTRIBUTES = {
 }
 
 
-def safe_html(html: str, *, schemes: frozenset[str] = frozenset({"http", "https", "mailto", "tel"})) -> str:
-    """`html` without scripts, comments, styles, and addresses of other schemes than `schemes`."""
+def safe_html(html: str) -> str:
+    """`html` without scripts, comments, styles, and addresses other than of web, mail and telephone."""
     return nh3.clean(
-        html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=set(schemes), link_rel=None
+        html,
+        tags=set(_TAGS.split()),
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto", "tel"},
+        link_rel=None,
     ).strip()
