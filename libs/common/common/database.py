@@ -1,0 +1,355 @@
+"""SQLAlchemy Core statements on psycopg connections, and the transaction that appends, projects and defers together.
+
+Statements are compiled by SQLAlchemy and run by psycopg itself: its own execution layer halved the append rate
+(FOUNDATION.md), while its expressions are what keeps the views' queries readable. See docs/decisions/0002.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import msgspec
+import psycopg
+import structlog
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from common.contracts import Contract
+from common.eventsourcing.decider import Decider, StreamName
+from common.eventsourcing.event import Event, Meta, Recorded
+from common.ids import new_id
+from common.jobs.job import Job
+from common.model import ServiceModel
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+S = TypeVar("S")
+C = TypeVar("C")
+Row = Mapping[str, Any]
+
+MAX_MESSAGE_BYTES = 256 * 1024
+"""Kafka takes 1 MB by default; a quarter leaves room for headers and keeps consumers' batches small."""
+
+_UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
+"""Stands for `recorded_at` until the database has said it."""
+
+SESSION_OPTIONS = (
+    "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=30s -c jit=off"
+)
+"""No transaction may live longer than the margin of a catch-up (60 s, see messaging/catch_up.py)."""
+
+ATTEMPTS = 6
+"""Deadlocks and version conflicts are rare under the account lock; six tries with jitter outlast a burst of them."""
+
+
+class StreamConflict(Exception):
+    """Another writer was faster: load again, decide again."""
+
+
+class EventTooLarge(Exception):
+    """The public form of an event would not fit into a message; long lists travel in parts, bodies by reference."""
+
+
+class Sql:
+    """Runs SQLAlchemy Core statements, or plain SQL strings with psycopg parameters, on one psycopg connection."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self.connection = connection
+
+    async def _prepare(self) -> None:
+        """Hook of `Transaction`: the tenant is set before the first statement."""
+
+    async def execute(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> int:
+        """Run; returns the number of rows touched."""
+        await self._prepare()
+        text, values = _compile(statement, parameters)
+        return (await self.connection.execute(text, values)).rowcount
+
+    async def execute_many(self, statement: ClauseElement | str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run once for each row, pipelined."""
+        if not rows:
+            return
+        await self._prepare()
+        text, _ = _compile(statement, rows[0])
+        async with self.connection.cursor() as cursor:
+            await cursor.executemany(text, [_compile(statement, row)[1] or {} for row in rows])
+
+    async def all(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> list[Row]:
+        await self._prepare()
+        text, values = _compile(statement, parameters)
+        async with self.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(text, values)
+            return await cursor.fetchall()  # type: ignore[return-value]  # dict rows are Mappings
+
+    async def first(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> Row | None:
+        rows = await self.all(statement, parameters)
+        return rows[0] if rows else None
+
+    async def scalar(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> Any:
+        row = await self.first(statement, parameters)
+        return next(iter(row.values())) if row else None
+
+
+_dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_compiled: WeakKeyDictionary[ClauseElement, SQLCompiler] = WeakKeyDictionary()
+
+
+def _compile(
+    statement: ClauseElement | str, parameters: Mapping[str, Any] | None
+) -> tuple[Any, Mapping[str, Any] | None]:
+    if isinstance(statement, str):
+        return statement, parameters
+    compiled = _compiled.get(statement)
+    if compiled is None:
+        found = statement.compile(
+            dialect=_dialect,
+            column_keys=list(parameters) if parameters else None,
+            compile_kwargs={"render_postcompile": True},
+        )
+        assert isinstance(found, SQLCompiler)
+        compiled = _compiled[statement] = found
+    values = dict(compiled.construct_params(parameters))
+    for name, process in compiled._bind_processors.items():
+        if name in values and callable(process):
+            values[name] = process(values[name])
+    return str(compiled), values
+
+
+@dataclass(frozen=True, slots=True)
+class Handled(Generic[S]):
+    """What a command led to: the new events (empty when it already was so) and the state and version after them."""
+
+    events: Sequence[Event]
+    state: S
+    version: int
+
+
+class Transaction(Sql):
+    """One database transaction on behalf of one account: facts, views and jobs commit together or not at all."""
+
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        model: ServiceModel,
+        account_id: UUID | None,
+        meta: Meta,
+    ) -> None:
+        super().__init__(connection)
+        self.model = model
+        self._account_id = account_id
+        self.meta = meta
+        self.said_something = False
+        self._tenant_set = False
+        self._loaded: dict[str, tuple[Any, int]] = {}
+
+    @property
+    def account_id(self) -> UUID:
+        if self._account_id is None:
+            raise RuntimeError("this transaction has no tenant")
+        return self._account_id
+
+    def switch(self, account_id: UUID, meta: Meta) -> None:
+        """Go on for another account (a consumer's batch); accounts must come in sorted order, or locks can cross."""
+        if account_id != self._account_id:
+            self._account_id = account_id
+            self._tenant_set = False
+            self._loaded.clear()
+        self.meta = meta
+
+    async def _prepare(self) -> None:
+        if not self._tenant_set and self._account_id is not None:
+            self._tenant_set = True
+            await self.connection.execute(
+                "SELECT set_config('app.account_id', %s, true)", (str(self._account_id),)
+            )
+
+    async def load(self, decider: Decider[S, Any], id: UUID) -> tuple[S, int]:
+        """The state and version of a stream; takes the account's lock until the transaction ends."""
+        stream = str(decider.stream(id))
+        if stream not in self._loaded:
+            cursor = await self.connection.execute(
+                "SELECT type, data, version FROM open_stream(%s, %s, 0)",
+                (self.account_id, stream),
+                prepare=True,
+            )
+            self._tenant_set = True
+            state, version = decider.initial, 0
+            for type_name, data, at_version in await cursor.fetchall():
+                state = decider.evolve(state, decider.types.decode_json(type_name, data.encode()))
+                version = at_version
+            self._loaded[stream] = (state, version)
+        return self._loaded[stream]
+
+    async def handle(self, decider: Decider[S, C], id: UUID, command: C) -> Handled[S]:
+        """Load, decide, append, project. Raises what `decide` raises, `StreamConflict` or `EventTooLarge`."""
+        state, version = await self.load(decider, id)
+        events = decider.decide(command, state)
+        if not events:
+            return Handled((), state, version)
+        await self.append(decider.stream(id), version, events)
+        state = decider.fold(events, state)
+        self._loaded[str(decider.stream(id))] = (state, version + len(events))
+        return Handled(events, state, version + len(events))
+
+    async def append(
+        self, stream: StreamName, version: int, events: Sequence[Event]
+    ) -> list[Recorded[Event]]:
+        """One round trip for the facts, then the views. `version` is the stream's last one; 0 for a new stream."""
+        ids = [new_id() for _ in events]
+        recorded = [
+            Recorded(
+                0, self.account_id, str(stream), version + n, ids[n - 1], event, self.meta, _UNKNOWN_TIME
+            )
+            for n, event in enumerate(events, 1)
+        ]
+        public = [self._is_public(fact) for fact in recorded]
+        batch = msgspec.json.encode(
+            {
+                "account": self.account_id,
+                "stream": str(stream),
+                "version": version,
+                "meta": self.meta,
+                "events": [
+                    {"id": id, "type": type(event).__name__, "data": event, "public": said}
+                    for id, event, said in zip(ids, events, public, strict=True)
+                ],
+            }
+        )
+        try:
+            cursor = await self.connection.execute(
+                "SELECT first_position, at FROM append_events(%s::text::jsonb)",
+                (batch.decode(),),
+                prepare=True,
+            )
+        except psycopg.errors.UniqueViolation as error:
+            raise StreamConflict(f"{stream} is no longer at version {version}") from error
+        self._tenant_set = True
+        self._loaded.pop(str(stream), None)
+        row = await cursor.fetchone()
+        assert row is not None
+        first, at = row
+        recorded = [
+            Recorded(
+                first + n,
+                fact.account_id,
+                fact.stream,
+                fact.version,
+                fact.event_id,
+                fact.event,
+                fact.meta,
+                at,
+            )
+            for n, fact in enumerate(recorded)
+        ]
+        self.said_something = self.said_something or any(public)
+        await self.model.project(self, recorded)
+        return recorded
+
+    def _is_public(self, fact: Recorded[Event]) -> bool:
+        contract = self.model.publish(fact)
+        if contract is None:
+            return False
+        check_size(contract, fact)
+        return True
+
+    async def defer(self, job: Job, **arguments: Any) -> None:
+        """Ask for background work; it exists exactly if this transaction commits."""
+        await job.defer(self.connection, account_id=self.account_id, meta=self.meta, arguments=arguments)
+
+
+def check_size(contract: Contract, fact: Recorded[Event]) -> None:
+    """Raises `EventTooLarge`: checked before commit, since a message that Kafka refuses wedges an idempotent producer."""
+    size = len(msgspec.json.encode(contract))
+    if size > MAX_MESSAGE_BYTES:
+        raise EventTooLarge(
+            f"{type(contract).__name__} of {fact.stream} would be {size} bytes, at most {MAX_MESSAGE_BYTES} travel"
+        )
+
+
+class Database:
+    """A service's connection pool; the one place transactions are opened."""
+
+    def __init__(self, url: str, model: ServiceModel, *, pool_size: int = 10) -> None:
+        self.model = model
+        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            url,
+            min_size=2,
+            max_size=pool_size,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"options": SESSION_OPTIONS, "application_name": f"igny8-{model.name}"},
+        )
+        self.committed: list[Callable[[], None]] = []
+        """Called after each commit that said something in public: wakes the relay."""
+
+    async def open(self) -> None:
+        await self.pool.open()
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(
+        self, account_id: UUID | None, meta: Meta | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Open one transaction, without retries. `account_id` None sees no tenant's row (lookups, machinery)."""
+        async with self.pool.connection() as connection, connection.transaction():
+            tx = Transaction(connection, self.model, account_id, meta or Meta())
+            yield tx
+        if tx.said_something:
+            for wake in self.committed:
+                wake()
+
+    async def run(
+        self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
+    ) -> T:
+        """Run `work` in a transaction, again from the start when another writer or a deadlock was in the way."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.transaction(account_id, meta) as tx:
+                    return await work(tx)
+            except (
+                StreamConflict,
+                psycopg.errors.DeadlockDetected,
+                psycopg.errors.SerializationFailure,
+            ) as error:
+                if attempt == ATTEMPTS:
+                    raise
+                log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away rather than anybody's data at fault: wait and do it again.
+
+    By SQLSTATE class (PostgreSQL, appendix A): 08 connection, 53 resources, 57P shutdown, 58 system. An OperationalError
+    without a state is a broken or refused connection, or a pool that found none; but a pipeline that was aborted only
+    echoes another statement's error.
+    """
+    if isinstance(error, psycopg.errors.PipelineAborted):
+        return False
+    if isinstance(error, psycopg.Error):
+        state = error.sqlstate
+        if state is None:
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return state[:2] in ("08", "53", "58") or state[:3] == "57P"
+    return isinstance(error, ConnectionError)

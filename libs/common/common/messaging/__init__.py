@@ -1,0 +1,1 @@
+"""Saying and hearing: the outbox relay, the inbox consumer, dead letters and catching up."""

@@ -1,0 +1,179 @@
+"""Catching up: a consumer that missed events asks their source, the source says them again at the consumer's pace.
+
+The consumer side only has to notice (`advance_consumer`, `begin_incarnation`) and to ask until Kafka has the request.
+The source side keeps a cursor per consumer and puts slice after slice into its outbox, the next one only when the
+consumer's group has taken the last: the embedded broker forgets after 5 MB a partition. A gap that opens meanwhile sends
+the cursor back to its start; the consumer's inbox drops what it knows.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from common.contracts import events_topic
+from common.contracts.control import CatchUpRequested
+from common.database import Database
+from common.messaging.direct import DirectProducer
+from common.messaging.envelope import MalformedMessage, parse
+from common.messaging.inbox import Message
+
+log = structlog.get_logger()
+
+MARGIN = timedelta(seconds=60)
+"""Positions follow commits only within an account, and times are those of a transaction's start: the longest
+transaction (30 s by the session's time-outs) may have committed behind the consumer's last event; twice that is sure."""
+SLICE_ROWS, SLICE_BYTES = 2_000, 1_000_000
+"""Five slices fit into what the embedded broker remembers of one partition."""
+POLL_SECONDS = 0.25
+
+
+async def ask(database: Database, producer: DirectProducer, beat: Callable[[], None]) -> None:
+    """The consumer's loop: put each recorded request on Kafka, then forget it."""
+    while True:
+        beat()
+        async with database.transaction(None) as tx:
+            rows = await tx.all(
+                "SELECT consumer, source, since, nullif(since, '-infinity') AS moment FROM catch_up_requests"
+                " ORDER BY consumer, source"
+            )
+        for row in rows:
+            moment: datetime | None = row["moment"]
+            log.warning("catch_up_asked", source=row["source"], since=str(moment))
+            await producer.send(
+                CatchUpRequested(
+                    source=row["source"],
+                    consumer=row["consumer"],
+                    last_event_id=None,
+                    since=moment.isoformat() if moment else None,
+                )
+            )
+            async with database.transaction(None) as tx:
+                await tx.execute(
+                    "DELETE FROM catch_up_requests WHERE consumer = %(consumer)s AND source = %(source)s"
+                    " AND since = %(since)s",
+                    dict(row),
+                )
+        await asyncio.sleep(POLL_SECONDS)
+
+
+class CatchUpSource:
+    """The source's side of one service."""
+
+    def __init__(self, service: str, database: Database, kafka: str, wake_relay: Callable[[], None]) -> None:
+        self._service = service
+        self._database = database
+        self._kafka = kafka
+        self._wake_relay = wake_relay
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Hear requests on the control topic; heard twice, the cursor goes back to its start, which harms nothing."""
+        for message in messages:
+            try:
+                event = parse(message.headers, message.value)
+            except MalformedMessage as error:
+                log.error("control_message_unreadable", error=str(error), offset=message.offset)
+                continue
+            if event is None or not isinstance(event.data, CatchUpRequested):
+                continue
+            request = event.data
+            if request.source == self._service:
+                since = datetime.fromisoformat(request.since) - MARGIN if request.since else None
+                await self._begin(request.consumer, since)
+
+    async def _begin(self, consumer: str, since: datetime | None) -> None:
+        async with self._database.transaction(None) as tx:
+            await tx.execute(
+                "INSERT INTO catch_ups AS c (consumer, start_position, next_position, until_position)"
+                " SELECT %(consumer)s, start, start, last_position() FROM position_since(%(since)s) AS start"
+                " ON CONFLICT (consumer) DO UPDATE SET"
+                " start_position = least(c.start_position, excluded.start_position),"
+                " next_position = least(c.start_position, excluded.start_position),"
+                " until_position = greatest(c.until_position, excluded.until_position)",
+                {"consumer": consumer, "since": since},
+            )
+        log.info("catch_up_begun", consumer=consumer, since=str(since))
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """The source's loop: one slice per waiting consumer, then wait until it was taken."""
+        while True:
+            beat()
+            async with self._database.transaction(None) as tx:
+                rows = await tx.all("SELECT consumer FROM catch_ups ORDER BY requested_at")
+            for row in rows:
+                await self._serve(row["consumer"], beat)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _serve(self, consumer: str, beat: Callable[[], None]) -> None:
+        async with self._database.transaction(None) as tx:
+            cursor = await tx.first(
+                "SELECT next_position, until_position,"
+                " republish_events(next_position, until_position, %(rows)s, %(bytes)s) AS reached"
+                " FROM catch_ups WHERE consumer = %(consumer)s FOR UPDATE",
+                {"consumer": consumer, "rows": SLICE_ROWS, "bytes": SLICE_BYTES},
+            )
+            if cursor is None:
+                return
+            reached = cursor["reached"]
+            await tx.execute(
+                "UPDATE catch_ups SET next_position = %(next)s WHERE consumer = %(consumer)s",
+                {"consumer": consumer, "next": reached + 1},
+            )
+        self._wake_relay()
+        await self._until_taken(consumer, reached, beat)
+        async with self._database.transaction(None) as tx:
+            done = await tx.all(
+                "DELETE FROM catch_ups WHERE consumer = %(consumer)s AND next_position > until_position"
+                " RETURNING consumer",
+                {"consumer": consumer},
+            )
+        if done:
+            log.info("catch_up_done", consumer=consumer, until=reached)
+
+    async def _until_taken(self, consumer: str, reached: int, beat: Callable[[], None]) -> None:
+        """Wait until the outbox has said the slice and the consumer's group has come to the topic's present end."""
+        while not await self._said(reached):
+            beat()
+            await asyncio.sleep(POLL_SECONDS / 5)
+        topic = events_topic(self._service)
+        ends = await end_offsets(self._kafka, topic)
+        while True:
+            beat()
+            committed = await committed_offsets(self._kafka, consumer)
+            if all(committed.get(partition, 0) >= end for partition, end in ends.items() if end > 0):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _said(self, reached: int) -> bool:
+        async with self._database.transaction(None) as tx:
+            return not await tx.scalar(
+                "SELECT EXISTS (SELECT FROM outbox WHERE position <= %(reached)s)", {"reached": reached}
+            )
+
+
+async def end_offsets(kafka: str, topic: str) -> dict[TopicPartition, int]:
+    """The offset after the last message of each partition of a topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        offsets: dict[TopicPartition, int] = await consumer.end_offsets(partitions) if partitions else {}
+        return offsets
+    finally:
+        await consumer.stop()
+
+
+async def committed_offsets(kafka: str, group: str) -> dict[TopicPartition, int]:
+    """What a consumer group has committed."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        offsets: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+        return {partition: int(found.offset) for partition, found in offsets.items()}
+    finally:
+        await admin.close()

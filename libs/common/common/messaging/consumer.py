@@ -1,0 +1,190 @@
+"""The one factory that makes every Kafka subscriber of the product (an architecture test forbids any other).
+
+FastStream delivers batches; acknowledging is ours (`MANUAL`), because after a handler error its other policies either
+pass the failed message for good or deliver it again at once and without limit (FOUNDATION, ARCHITECTURE §4).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
+
+from common.database import is_away
+from common.messaging.inbox import Inbox, Message
+
+log = structlog.get_logger()
+
+MAX_RECORDS = 500
+"""At a tenth of a millisecond an event, a batch stays near 50 ms and holds its accounts' locks no longer."""
+POLL_MS = 10
+"""FastStream sleeps as long as it polled when nothing came; short polls keep that out of the latency."""
+EMBEDDED_FETCH_WAIT_MS = 10
+"""The in-process broker never wakes a waiting fetch (250 ms a hop otherwise); a real one does."""
+SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
+"""Kafka's smallest default session: a killed replica's partitions move within six seconds."""
+COMMIT_SECONDS = 0.25
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+Take = Callable[[Sequence[Message]], Awaitable[None]]
+
+
+def group_of(service: str) -> str:
+    """The consumer group, and the `consumer` in inbox and offsets."""
+    return f"igny8.{service}"
+
+
+class Consumer:
+    """A supervised batch subscriber; runs until cancelled, `beat` at every commit turn."""
+
+    def __init__(
+        self,
+        kafka: str,
+        group: str,
+        topics: Sequence[str],
+        *,
+        embedded: bool,
+        take: Take,
+        inbox: Inbox | None = None,
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._topics = topics
+        self._embedded = embedded
+        self._take = take
+        self._inbox = inbox
+        self._handled: dict[TopicPartition, int] = {}
+        self._busy = asyncio.Lock()
+        self._pause = FIRST_PAUSE
+        self._error = ""
+        self.assigned = False
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        broker = KafkaBroker(
+            self._kafka,
+            logger=None,
+            client_id=self._group,
+            allow_auto_create_topics=False,
+            graceful_timeout=5.0,
+        )
+        listener = _Assignment(self)
+
+        async def parse(records: tuple[Any, ...]) -> KafkaMessage:
+            # FastStream's own parser decodes every header as UTF-8 and would lose a batch for one odd byte.
+            return KafkaAckableMessage(records, b"", consumer=listener.consumer())
+
+        subscriber = broker.subscriber(
+            *self._topics,
+            group_id=self._group,
+            batch=True,
+            max_records=MAX_RECORDS,
+            batch_timeout_ms=POLL_MS,
+            fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if self._embedded else 500,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            parser=parse,
+            decoder=_decode,
+            listener=listener,
+            no_reply=True,
+        )
+
+        @subscriber
+        async def handle(_body: Any, message: KafkaMessage) -> None:
+            await self._handle(message)
+
+        listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
+        await broker.start()
+        try:
+            while True:
+                await asyncio.sleep(COMMIT_SECONDS)
+                await self.commit(listener.consumer())
+                if subscriber.consumer is None or not subscriber.running:
+                    raise ConnectionError("the subscriber stopped")
+                for task in subscriber.tasks:
+                    if task.done():
+                        raise ConnectionError(f"the subscriber's task ended: {task!r}")
+                if not self._error:
+                    beat()
+        finally:
+            self.assigned = False
+            with contextlib.suppress(Exception):
+                await self.commit(listener.consumer())
+            with contextlib.suppress(Exception):
+                await broker.stop()
+
+    async def _handle(self, message: KafkaMessage) -> None:
+        records = cast("tuple[Any, ...]", message.raw_message)
+        batch = [Message(r.topic, r.partition, r.offset, r.headers, r.value) for r in records]
+        async with self._busy:
+            try:
+                await self._take(batch)
+            except Exception as error:
+                # Whatever it is, the batch was not taken: it must come again. What is wrong with single events is
+                # parked inside `take`, so this is infrastructure that is away (or a bug there, which repeats loudly).
+                log.warning("batch_not_taken", group=self._group, away=is_away(error), error=repr(error))
+                self._error = repr(error)
+                await asyncio.sleep(self._pause)
+                self._pause = min(LONGEST_PAUSE, self._pause * 2)
+                await message.nack()
+                return
+            self._pause, self._error = FIRST_PAUSE, ""
+            for record in records:
+                self._handled[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    async def commit(self, consumer: AIOKafkaConsumer | None) -> None:
+        """Tell Kafka how far we are; only for lag figures and as a first guess after a restart."""
+        handled, self._handled = self._handled, {}
+        if consumer is None or not handled:
+            return
+        mine = {tp: offset for tp, offset in handled.items() if tp in consumer.assignment()}
+        if mine:
+            with contextlib.suppress(KafkaError):
+                await consumer.commit(mine)
+
+    async def revoked(self, consumer: AIOKafkaConsumer | None) -> None:
+        async with self._busy:
+            await self.commit(consumer)
+
+    async def assign(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+        """Go on where the database says, not where Kafka last heard of us."""
+        if self._inbox is not None:
+            known = await self._inbox.next_offsets()
+            for partition in partitions:
+                offset = known.get((partition.topic, partition.partition))
+                if offset is not None:
+                    consumer.seek(partition, offset)
+        self.assigned = True
+
+
+class _Assignment(ConsumerRebalanceListener):
+    def __init__(self, owner: Consumer) -> None:
+        self._owner = owner
+        self.consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._owner.revoked(self.consumer())
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        consumer = self.consumer()
+        assert consumer is not None
+        while True:
+            try:
+                await self._owner.assign(consumer, assigned)
+            except Exception as error:
+                # Without the database there is nothing to take a batch with: wait for it, the group waits with us.
+                log.warning("assignment_waits", error=repr(error))
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+
+async def _decode(message: KafkaMessage) -> Any:
+    return message.raw_message

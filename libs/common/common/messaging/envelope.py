@@ -1,0 +1,100 @@
+"""CloudEvents 1.0 in Kafka's binary mode: attributes in `ce_` headers, the contract as JSON in the value."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from common.contracts import Contract, spec_for_type, spec_of
+from common.eventsourcing.event import Event, Meta, Recorded
+
+D = TypeVar("D", bound=Contract)
+Headers = list[tuple[str, bytes]]
+
+
+class MalformedMessage(Exception):
+    """A message that is no CloudEvent of ours, or whose data does not fit its contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[D]):
+    """A public event as a listener gets it. `version` is the version of the `subject` stream it was recorded at."""
+
+    data: D
+    type: str
+    source: str
+    account_id: UUID
+    event_id: UUID
+    subject: str
+    version: int
+    time: datetime
+    correlation_id: UUID | None
+    traceparent: str | None
+
+    @property
+    def meta(self) -> Meta:
+        """The meta of what follows from it: the correlation goes on, this event is the cause."""
+        return Meta(
+            correlation_id=self.correlation_id or self.event_id,
+            causation_id=self.event_id,
+            actor=f"service:{self.source}",
+            traceparent=self.traceparent,
+        )
+
+
+def headers_of(
+    contract: Contract, source: str, fact: Recorded[Event], traceparent: str | None
+) -> tuple[bytes, Headers, bytes]:
+    """Kafka key, headers and value of a fact's public form."""
+    headers: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(fact.event_id).encode()),
+        ("ce_source", f"igny8/{source}".encode()),
+        ("ce_type", spec_of(type(contract)).type_from(source).encode()),
+        ("ce_subject", fact.stream.encode()),
+        ("ce_time", fact.recorded_at.isoformat().encode()),
+        ("ce_accountid", str(fact.account_id).encode()),
+        ("ce_streamversion", str(fact.version).encode()),
+        ("content-type", b"application/json"),
+    ]
+    if fact.meta.correlation_id:
+        headers.append(("ce_correlationid", str(fact.meta.correlation_id).encode()))
+    if fact.meta.causation_id:
+        headers.append(("ce_causationid", str(fact.meta.causation_id).encode()))
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return str(fact.account_id).encode(), headers, msgspec.json.encode(contract)
+
+
+_decoders: dict[type[Contract], msgspec.json.Decoder[Any]] = {}
+
+
+def parse(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Heard[Contract] | None:
+    """The event in a message; None for a type this code does not know. Raises `MalformedMessage`."""
+    attributes = {name: raw.decode("utf-8", "replace") for name, raw in headers}
+    type_name = attributes.get("ce_type", "")
+    spec = spec_for_type(type_name)
+    if spec is None:
+        return None
+    decoder = _decoders.get(spec.cls)
+    if decoder is None:
+        decoder = _decoders[spec.cls] = msgspec.json.Decoder(spec.cls)
+    try:
+        correlation = attributes.get("ce_correlationid")
+        return Heard(
+            data=decoder.decode(value or b""),
+            type=type_name,
+            source=attributes["ce_source"].partition("/")[2],
+            account_id=UUID(attributes["ce_accountid"]),
+            event_id=UUID(attributes["ce_id"]),
+            subject=attributes["ce_subject"],
+            version=int(attributes["ce_streamversion"]),
+            time=datetime.fromisoformat(attributes["ce_time"]),
+            correlation_id=UUID(correlation) if correlation else None,
+            traceparent=attributes.get("traceparent"),
+        )
+    except (KeyError, ValueError, msgspec.DecodeError) as error:
+        raise MalformedMessage(f"{type_name}: {type(error).__name__}: {error}") from error

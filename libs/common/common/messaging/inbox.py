@@ -1,0 +1,282 @@
+"""The inbox: takes in a batch of messages exactly once, in one transaction, whatever Kafka delivers how often.
+
+A batch first goes optimistically, all together and pipelined. When something in it fails, the transaction is rolled
+back and the batch goes again one account, then one event, at a time; what still fails is parked as a dead letter and
+its neighbours pass. The database's `next_offset` is the truth about progress; Kafka's commits only follow it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from opentelemetry.trace import SpanKind
+
+from common import telemetry
+from common.contracts import Contract
+from common.database import Database, Transaction, is_away
+from common.eventsourcing.event import Meta
+from common.ids import SYSTEM_ACCOUNT, stable_id
+from common.messaging import dead_letters
+from common.messaging.envelope import Heard, MalformedMessage, parse
+from common.messaging.reactions import Reactions
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A Kafka record, reduced to what the inbox needs."""
+
+    topic: str
+    partition: int
+    offset: int
+    headers: Sequence[tuple[str, bytes]]
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message that is ours to handle."""
+
+    message: Message
+    event: Heard[Contract]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A message of a known type that cannot be read."""
+
+    message: Message
+    account_id: UUID
+    event_id: UUID
+    subject: str
+    type: str
+    error: str
+
+
+class Inbox:
+    """What one consumer of a service knows and does with a batch."""
+
+    def __init__(
+        self,
+        consumer: str,
+        incarnation: str,
+        database: Database,
+        reactions: Reactions,
+        *,
+        advanced: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.consumer = consumer
+        self.incarnation = incarnation
+        self._database = database
+        self._reactions = reactions
+        self._advanced = advanced
+
+    async def next_offsets(self) -> Mapping[tuple[str, int], int]:
+        """Where this consumer goes on, by topic and partition."""
+        async with self._database.transaction(None) as tx:
+            rows = await tx.all(
+                "SELECT topic, partition, next_offset FROM consumer_offsets"
+                " WHERE consumer = %(consumer)s AND incarnation = %(incarnation)s",
+                {"consumer": self.consumer, "incarnation": self.incarnation},
+            )
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def begin(self) -> None:
+        """Called once before consuming: a broker that began a new life has lost what was not heard in the last one."""
+        async with self._database.transaction(None) as tx:
+            await tx.execute(
+                "SELECT begin_incarnation(%(consumer)s, %(incarnation)s, %(topics)s)",
+                {
+                    "consumer": self.consumer,
+                    "incarnation": self.incarnation,
+                    "topics": list(self._reactions.topics),
+                },
+            )
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Handle a batch; when it returns, everything in it is recorded, parked or known already.
+
+        Raises when the database is away (`is_away`): nothing was taken, deliver it again.
+        """
+        arrived, broken = self._sort(messages)
+        try:
+            async with self._database.transaction(None) as tx, tx.connection.pipeline():
+                await self._take_together(tx, messages, arrived, broken)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.warning("batch_split", consumer=self.consumer, size=len(messages), error=repr(error))
+            await self._take_apart(messages, arrived, broken)
+        self._advanced()
+
+    def _sort(self, messages: Sequence[Message]) -> tuple[list[Arrived], list[Broken]]:
+        arrived: list[Arrived] = []
+        broken: list[Broken] = []
+        for message in messages:
+            try:
+                event = parse(message.headers, message.value)
+            except MalformedMessage as error:
+                broken.append(_broken(message, str(error)))
+                continue
+            if event is not None and self._reactions.knows(event):
+                arrived.append(Arrived(message, event))
+        # Sorted by account: locks are always taken in one order; sort() is stable, so each stream keeps its order.
+        arrived.sort(key=lambda item: item.event.account_id.bytes)
+        return arrived, broken
+
+    async def _take_together(
+        self,
+        tx: Transaction,
+        messages: Sequence[Message],
+        arrived: Sequence[Arrived],
+        broken: Sequence[Broken],
+    ) -> None:
+        new = await self._new_ids(tx, arrived)
+        blocked = await dead_letters.blocked_subjects(tx, self.consumer)
+        for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
+            for item in group:
+                if item.event.event_id not in new:
+                    continue
+                new.discard(item.event.event_id)  # twice in one batch
+                if (account_id, item.event.subject) in blocked:
+                    tx.switch(account_id, Meta())
+                    await dead_letters.park(tx, self.consumer, item.message, item.event, error=None)
+                    continue
+                await self._handle(tx, item.event)
+        await self._park_broken(tx, broken)
+        await self._advance(tx, messages)
+
+    async def _take_apart(
+        self, messages: Sequence[Message], arrived: Sequence[Arrived], broken: Sequence[Broken]
+    ) -> None:
+        for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
+            items = list(group)
+            try:
+                async with self._database.transaction(account_id) as tx:
+                    await self._take_together(tx, (), items, ())
+            except Exception as error:
+                if is_away(error):
+                    raise
+                for item in items:
+                    await self._take_one(item)
+        async with self._database.transaction(None) as tx:
+            await self._park_broken(tx, broken)
+            await self._advance(tx, messages)
+
+    async def _take_one(self, item: Arrived) -> None:
+        async def alone(tx: Transaction) -> None:
+            await self._take_together(tx, (), [item], ())
+
+        try:
+            await self._database.run(item.event.account_id, alone)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.error(
+                "event_parked",
+                consumer=self.consumer,
+                event_id=str(item.event.event_id),
+                type=item.event.type,
+                account_id=str(item.event.account_id),
+                error=repr(error),
+                exc_info=True,
+            )
+            async with self._database.transaction(item.event.account_id) as tx:
+                await self._new_ids(tx, [item])
+                await dead_letters.park(tx, self.consumer, item.message, item.event, error=repr(error))
+
+    async def _handle(self, tx: Transaction, event: Heard[Contract]) -> None:
+        tx.switch(event.account_id, event.meta)
+        if not telemetry.tracing():
+            await self._reactions.handle(event, tx)
+            return
+        attributes: dict[str, str | int] = {
+            telemetry.MESSAGING_SYSTEM: "kafka",
+            telemetry.MESSAGING_MESSAGE_ID: str(event.event_id),
+            telemetry.EVENT_TYPE: type(event.data).__name__,
+            telemetry.ACCOUNT: str(event.account_id),
+        }
+        name = f"{self.consumer} process {type(event.data).__name__}"
+        with telemetry.span_from(event.traceparent, name, SpanKind.CONSUMER, attributes):
+            tx.switch(event.account_id, _with_current_trace(event.meta))
+            await self._reactions.handle(event, tx)
+
+    async def _new_ids(self, tx: Transaction, arrived: Sequence[Arrived]) -> set[UUID]:
+        if not arrived:
+            return set()
+        rows = await tx.all(
+            "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::uuid[])"
+            " ON CONFLICT DO NOTHING RETURNING event_id",
+            {"consumer": self.consumer, "ids": sorted({item.event.event_id for item in arrived})},
+        )
+        return {row["event_id"] for row in rows}
+
+    async def _park_broken(self, tx: Transaction, broken: Iterable[Broken]) -> None:
+        for item in broken:
+            tx.switch(item.account_id, Meta())
+            await dead_letters.park_unreadable(tx, self.consumer, item)
+
+    async def _advance(self, tx: Transaction, messages: Sequence[Message]) -> None:
+        """Record the next offsets; a batch that starts above the recorded one asks the source for what is missing."""
+        if not messages:
+            return
+        await tx.all(
+            "SELECT advance_consumer(%(consumer)s, %(incarnation)s, %(topics)s, %(partitions)s,"
+            " %(firsts)s, %(nexts)s, %(times)s::timestamptz[])",
+            {"consumer": self.consumer, "incarnation": self.incarnation, **_ranges(messages)},
+        )
+
+
+def _ranges(messages: Sequence[Message]) -> dict[str, list[Any]]:
+    ranges: dict[tuple[str, int], tuple[int, int, datetime | None]] = {}
+    for message in messages:
+        key = (message.topic, message.partition)
+        first, last, time = ranges.get(key, (message.offset, message.offset, None))
+        ranges[key] = (min(first, message.offset), max(last, message.offset), _time(message) or time)
+    keys = sorted(ranges)
+    return {
+        "topics": [topic for topic, _ in keys],
+        "partitions": [partition for _, partition in keys],
+        "firsts": [ranges[key][0] for key in keys],
+        "nexts": [ranges[key][1] + 1 for key in keys],
+        "times": [ranges[key][2] for key in keys],
+    }
+
+
+def _time(message: Message) -> datetime | None:
+    for name, value in message.headers:
+        if name == "ce_time":
+            try:
+                return datetime.fromisoformat(value.decode())
+            except ValueError:
+                return None
+    return None
+
+
+def _broken(message: Message, error: str) -> Broken:
+    attributes = {name: raw.decode("utf-8", "replace") for name, raw in message.headers}
+
+    def uuid(name: str, otherwise: UUID) -> UUID:
+        try:
+            return UUID(attributes.get(name, ""))
+        except ValueError:
+            return otherwise
+
+    return Broken(
+        message=message,
+        account_id=uuid("ce_accountid", SYSTEM_ACCOUNT),
+        event_id=uuid("ce_id", stable_id(message.topic, message.partition, message.offset)),
+        subject=attributes.get("ce_subject", ""),
+        type=attributes.get("ce_type", ""),
+        error=error,
+    )
+
+
+def _with_current_trace(meta: Meta) -> Meta:
+    return msgspec.structs.replace(meta, traceparent=telemetry.traceparent())

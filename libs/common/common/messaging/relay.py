@@ -1,0 +1,256 @@
+"""The outbox relay: says a service's public facts on Kafka, each at least once and each stream in its order.
+
+One relay per database leads (a session advisory lock on the very connection that reads and deletes, so losing the lock
+can only duplicate). It reads rows in position order and deletes exactly the positions it read: a lower position can
+commit later than a higher one, so a reader of `position > last` loses events (FOUNDATION.md, The relay).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+from opentelemetry.trace import SpanKind
+
+from common import telemetry
+from common.contracts import events_topic
+from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
+from common.messaging.envelope import Headers, headers_of
+from common.model import ServiceModel
+
+log = structlog.get_logger()
+
+LEADER_LOCK = 0x1697_8000
+BATCH_ROWS = 2_000
+POLL_SECONDS = 0.05
+"""What another replica of this service appended waits at most this long; our own commits wake the relay."""
+SEND_DEADLINE_SECONDS = 30.0
+"""A batch whose leader is known never times out by itself in aiokafka, so the relay has a deadline of its own."""
+ATTEMPTS_ALONE = 5
+"""A row that Kafka refuses this often when sent alone goes aside, or it would stop every tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One outbox row, ready to be sent."""
+
+    position: int
+    key: bytes
+    headers: Headers
+    value: bytes
+    milliseconds: int
+
+
+class Relay:
+    """Runs until cancelled; `wake` is called after commits, `beat` at every turn of the loop."""
+
+    def __init__(
+        self, database_url: str, model: ServiceModel, kafka: str, beat: Callable[[], None] = lambda: None
+    ) -> None:
+        self.leading = False
+        self.beat = beat
+        self._database_url = database_url
+        self._model = model
+        self._kafka = kafka
+        self._topic = events_topic(model.name)
+        self._awake = asyncio.Event()
+        self._producer: AIOKafkaProducer | None = None
+        self._refusals: dict[int, int] = {}
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Lead while connection and broker answer; raises what stopped it (the supervisor starts it again)."""
+        try:
+            await self._lead()
+        finally:
+            self.leading = False
+            await self._drop_producer()
+
+    async def _lead(self) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self._database_url, autocommit=True, application_name=f"igny8-{self._model.name}-relay"
+        ) as connection:
+            while not await self._become_leader(connection):
+                self.beat()
+                await asyncio.sleep(0.5)
+            self.leading = True
+            while True:
+                self._awake.clear()
+                sent = await self.drain_once(connection)
+                self.beat()
+                if not sent:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._awake.wait(), POLL_SECONDS)
+
+    async def _become_leader(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))
+        row = await cursor.fetchone()
+        return bool(row and row[0])
+
+    async def drain_once(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """Send and delete one batch; returns how many rows it took."""
+        rows = await self._read(connection, BATCH_ROWS)
+        if not rows:
+            return 0
+        messages = [message for row in rows if (message := self._message(row))]
+        try:
+            await self._send(messages)
+        except (KafkaError, TimeoutError) as error:
+            await self._drop_producer()
+            if messages:
+                await self._send_singly_the_first(connection, messages, error)
+            return len(rows)
+        await self._delete(connection, [row.position for row in rows])
+        return len(rows)
+
+    async def _read(self, connection: psycopg.AsyncConnection[Any], most: int) -> Sequence[Recorded[Event]]:
+        # Never `position > …`: see the module's text.
+        cursor = await connection.execute(
+            "SELECT position, account_id, stream, version, event_id, type, data::text, meta, recorded_at"
+            " FROM outbox JOIN events USING (position) ORDER BY position LIMIT %s",
+            (most,),
+            prepare=True,
+        )
+        return [_recorded(row, self._model.types) for row in await cursor.fetchall()]
+
+    def _message(self, fact: Recorded[Event]) -> Message | None:
+        contract = self._model.publish(fact)
+        if contract is None:  # a republished range holds private facts too
+            return None
+        traceparent = fact.meta.traceparent
+        if traceparent and telemetry.tracing():
+            attributes: dict[str, str | int] = {
+                telemetry.MESSAGING_SYSTEM: "kafka",
+                telemetry.MESSAGING_DESTINATION: self._topic,
+                telemetry.MESSAGING_MESSAGE_ID: str(fact.event_id),
+                telemetry.EVENT_TYPE: type(contract).__name__,
+            }
+            with telemetry.span_from(traceparent, f"{self._topic} publish", SpanKind.PRODUCER, attributes):
+                traceparent = telemetry.traceparent()
+        key, headers, value = headers_of(contract, self._model.name, fact, traceparent)
+        return Message(fact.position, key, headers, value, int(fact.recorded_at.timestamp() * 1000))
+
+    async def _send(self, messages: Sequence[Message]) -> None:
+        """Send all, one Kafka batch in flight per partition; raises KafkaError or TimeoutError."""
+        if not messages:
+            return
+        async with asyncio.timeout(SEND_DEADLINE_SECONDS):
+            producer = await self._ready_producer()
+            partitions = sorted(await producer.partitions_for(self._topic))
+            by_partition: dict[int, list[Message]] = {}
+            for message in messages:
+                partition = _partitioner(message.key, partitions, partitions)
+                by_partition.setdefault(partition, []).append(message)
+            await asyncio.gather(
+                *(self._send_to(producer, partition, batch) for partition, batch in by_partition.items())
+            )
+
+    async def _send_to(self, producer: AIOKafkaProducer, partition: int, messages: Sequence[Message]) -> None:
+        pending = list(messages)
+        while pending:
+            batch = producer.create_batch()
+            taken = 0
+            for message in pending:
+                if (
+                    batch.append(
+                        key=message.key,
+                        value=message.value,
+                        timestamp=message.milliseconds,
+                        headers=message.headers,
+                    )
+                    is None
+                ):
+                    break
+                taken += 1
+            if taken == 0:
+                raise KafkaError(f"message at position {pending[0].position} does not fit into a batch")
+            batch.close()
+            acknowledged = await producer.send_batch(batch, self._topic, partition=partition)
+            await acknowledged
+            del pending[:taken]
+
+    async def _send_singly_the_first(
+        self, connection: psycopg.AsyncConnection[Any], messages: Sequence[Message], error: BaseException
+    ) -> None:
+        """Find out whether one row is at fault: the front goes alone; if it fails too often it goes aside."""
+        front = messages[0]
+        try:
+            await self._send([front])
+        except (KafkaError, TimeoutError) as alone:
+            await self._drop_producer()
+            count = self._refusals[front.position] = self._refusals.get(front.position, 0) + 1
+            if count < ATTEMPTS_ALONE or not await self._kafka_is_well():
+                raise KafkaError(f"position {front.position}: {alone!r}") from error
+            log.error("outbox_dead_letter", position=front.position, error=repr(alone))
+            async with connection.transaction():
+                await connection.execute(
+                    "INSERT INTO outbox_dead_letters (position, error) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                    (front.position, repr(alone)),
+                )
+                await self._delete(connection, [front.position])
+        else:
+            await self._delete(connection, [front.position])
+        self._refusals.pop(front.position, None)
+
+    async def _kafka_is_well(self) -> bool:
+        """Nobody's row is at fault while the broker itself does not answer."""
+        try:
+            async with asyncio.timeout(5):
+                producer = await self._ready_producer()
+                return bool(await producer.partitions_for(self._topic))
+        except (KafkaError, TimeoutError, OSError):
+            await self._drop_producer()
+            return False
+
+    async def _delete(self, connection: psycopg.AsyncConnection[Any], positions: Sequence[int]) -> None:
+        await connection.execute(
+            "DELETE FROM outbox WHERE position = ANY(%s)", (list(positions),), prepare=True
+        )
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._kafka,
+                enable_idempotence=True,
+                acks="all",
+                client_id=f"igny8-{self._model.name}-relay",
+                max_batch_size=1024 * 1024 - 64 * 1024,
+                request_timeout_ms=10_000,
+                retry_backoff_ms=100,
+            )
+            await producer.start()
+            self._producer = producer
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        """An idempotent producer that had one refused message is wedged for good; a new one starts clean."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(producer.stop(), 2)
+
+
+_partitioner: Callable[[bytes, Sequence[int], Sequence[int]], int] = DefaultPartitioner()
+
+
+def _recorded(row: Sequence[Any], types: EventTypes) -> Recorded[Event]:
+    position, account_id, stream, version, event_id, type_name, data, meta, recorded_at = row
+    return Recorded(
+        position,
+        account_id,
+        stream,
+        version,
+        event_id,
+        types.decode_json(type_name, data.encode()),
+        msgspec.convert(meta, Meta),
+        recorded_at,
+    )

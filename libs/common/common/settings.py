@@ -1,0 +1,63 @@
+"""The one configuration table: every variable the processes read from the environment. `.env.example` is made from it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from variables named `IGNY8_` + the field's name in capitals; nothing else is read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="IGNY8_", extra="ignore")
+
+    service_database: str = Field(
+        "", description="PostgreSQL URL of this service's database, as its own role (no BYPASSRLS)."
+    )
+    relay_database: str = Field("", description="The same database as the relay's role.")
+    secrets_database: str = Field("", description="PostgreSQL URL of the secret store.")
+    kafka: str = Field("localhost:9092", description="Bootstrap servers, comma separated.")
+    kafka_incarnation: str = Field(
+        "", description="Id of an in-memory broker's life; empty: the Kafka cluster's id."
+    )
+    objects: str = Field("", description="Object store: a directory, file:// or s3:// URL.")
+    master_key: SecretStr = Field(
+        SecretStr(""), description="32 bytes in base64; wraps the accounts' data keys."
+    )
+    token_keys: Path = Field(Path(), description="Directory of the gateway's signing keys (gateway only).")
+    jwks: str = Field("", description="File or URL of the gateway's public keys.")
+    listen: str = Field("127.0.0.1:8080", description="host:port this service answers HTTP on.")
+    upstreams: str = Field("", description="Gateway only: planner=http://…,writer=…,billing=…,publisher=…")
+    ai_base_url: str = Field(
+        "", description="An OpenAI-compatible endpoint; empty: the offline `local` provider."
+    )
+    ai_key: SecretStr = Field(SecretStr(""), description="Key of that endpoint.")
+    ai_model: str = Field("", description="Chat model of that endpoint.")
+    ai_image_model: str = Field(
+        "", description="Image model of that endpoint; empty: images by the `local` provider."
+    )
+    otlp_endpoint: str = Field("", description="http(s)://host:4318 or file:///directory; empty: no traces.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    data_dir: Path = Field(Path(".igny8"), description="Where the embedded stack keeps its data.")
+    trial_credits: int = Field(200, description="Credits granted to a new trial account.")
+    allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Private hosts or host:port that user-given URLs may name, comma separated."
+    )
+    publish_folder: Path | None = Field(
+        None, description="Publisher: sites without WordPress publish below this folder."
+    )
+
+    @field_validator("allowed_private_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host, int(port)

@@ -1,0 +1,65 @@
+"""Background loops that cannot die silently: each has a heartbeat, is restarted with back-off and shows in `/readyz`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+import structlog
+
+log = structlog.get_logger()
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+STEADY_AFTER_SECONDS = 10.0
+"""A loop that ran this long before it failed starts again without the pause its earlier failures had earned."""
+SILENT_AFTER_SECONDS = 10.0
+
+
+class Loop:
+    """One supervised loop. `run` gets this object and calls `beat()` at every turn."""
+
+    def __init__(self, name: str, run: Callable[["Loop"], Awaitable[None]]) -> None:
+        self.name = name
+        self._run = run
+        self._last_beat = monotonic()
+        self.error = ""
+        self.restarts = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def beat(self) -> None:
+        """It is alive and well."""
+        self._last_beat = monotonic()
+        self.error = ""
+
+    @property
+    def healthy(self) -> bool:
+        return not self.error and monotonic() - self._last_beat < SILENT_AFTER_SECONDS
+
+    @property
+    def detail(self) -> str:
+        if self.error:
+            return self.error
+        silent = monotonic() - self._last_beat
+        return "running" if silent < SILENT_AFTER_SECONDS else f"no sign of life for {silent:.0f} s"
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self._supervise(), name=self.name)
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _supervise(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            started = monotonic()
+            try:
+                await self._run(self)
+                self.error = "ended by itself"
+            except Exception as error:
+                self.error = f"{type(error).__name__}: {error}"
+                log.warning("loop_failed", loop=self.name, error=self.error, exc_info=True)
+            pause = FIRST_PAUSE if monotonic() - started > STEADY_AFTER_SECONDS else pause
+            self.restarts += 1
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
