@@ -8,19 +8,10 @@ from igny8_local.keys import master_key
 from igny8_local.layout import Layout
 from igny8_local.services import HOST, SECRETS
 
-PASSED_ON = (
-    "IGNY8_AI_BASE_URL",
-    "IGNY8_AI_KEY",
-    "IGNY8_AI_MODEL",
-    "IGNY8_ALLOWED_PRIVATE_HOSTS",
-    "IGNY8_LOG_LEVEL",
-    "IGNY8_MASTER_KEY",
-    "IGNY8_OBJECTS",
-    "IGNY8_OTLP_ENDPOINT",
-    "IGNY8_PUBLISH_FOLDER",
-    "IGNY8_TRIAL_CREDITS",
+ADMINISTRATION = frozenset(
+    {"IGNY8_DATABASE", "IGNY8_DATABASE_PREFIX", "IGNY8_PORT", "IGNY8_TOKEN_KEYS", "IGNY8_UPSTREAMS"}
 )
-"""Settings of the operator that the services read themselves."""
+"""Variables of the operator that no service is handed as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +39,30 @@ def service_environment(
     ports: Mapping[str, int],
 ) -> dict[str, str]:
     """The whole environment of one service; `ports` holds every service with its port, the gateway first."""
+    passed = {
+        variable: value
+        for variable, value in given.items()
+        if variable.startswith("IGNY8_") and variable not in ADMINISTRATION and value
+    }
+    defaults = {
+        "IGNY8_OBJECTS": layout.objects.as_uri(),
+        "IGNY8_PUBLISH_FOLDER": str(layout.published),
+    }
+    if "IGNY8_MASTER_KEY" not in passed:
+        defaults["IGNY8_MASTER_KEY"] = master_key(layout)
     own = {
         "IGNY8_SERVICE_DATABASE": databases.url(name),
         "IGNY8_RELAY_DATABASE": databases.url(name, "relay"),
         "IGNY8_SECRETS_DATABASE": databases.url(SECRETS),
         "IGNY8_KAFKA": broker.bootstrap,
         "IGNY8_KAFKA_INCARNATION": broker.incarnation,
-        "IGNY8_OBJECTS": layout.objects.as_uri(),
-        "IGNY8_PUBLISH_FOLDER": str(layout.published),
         "IGNY8_JWKS": str(layout.jwks),
         "IGNY8_LISTEN": f"{HOST}:{ports[name]}",
         "IGNY8_DATA_DIR": str(layout.data_dir),
     }
-    passed = {variable: given[variable] for variable in PASSED_ON if given.get(variable)}
-    if "IGNY8_MASTER_KEY" not in passed:
-        own["IGNY8_MASTER_KEY"] = master_key(layout)
     if name == "gateway":
         own["IGNY8_TOKEN_KEYS"] = str(layout.token_keys)
         own["IGNY8_UPSTREAMS"] = ",".join(
             f"{upstream}=http://{HOST}:{port}" for upstream, port in ports.items() if upstream != name
         )
-    return base_environment(given) | own | passed
+    return base_environment(given) | defaults | passed | own
