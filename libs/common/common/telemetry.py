@@ -137,3 +137,8 @@ def job_span(name: str, work: "Work") -> Iterator[Meta]:
         {JOB: name, JOB_ATTEMPT: work.attempt, ACCOUNT: str(work.account_id)},
     ):
         yield work.meta
+
+
+def log_failure(event: str, error: BaseException) -> None:
+    """An error nobody expected, with its traceback."""
+    structlog.get_logger().error(event, error=repr(error), exc_info=error)

@@ -107,10 +107,10 @@ class JobWorker:
             with structlog.contextvars.bound_contextvars(job=job.name, account_id=account_id):
                 await _attempt(handler, work)
 
-    async def run(self) -> None:
+    async def run(self, beat: Callable[[], None]) -> None:
         """Work until cancelled; jobs that run then are aborted and taken up again by the next worker."""
         async with self.app.open_async():
-            rescue = asyncio.create_task(self._rescue(), name="job-rescue")
+            rescue = asyncio.create_task(self._rescue(beat), name="job-rescue")
             try:
                 await self.app.run_worker_async(
                     queues=["jobs"],
@@ -128,7 +128,7 @@ class JobWorker:
                 with contextlib.suppress(asyncio.CancelledError):
                     await rescue
 
-    async def _rescue(self) -> None:
+    async def _rescue(self, beat: Callable[[], None]) -> None:
         """procrastinate marks stalled jobs but nothing of its own takes them up again."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -137,6 +137,7 @@ class JobWorker:
                 for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
                     log.warning("stalled_job_rescued", job=job.task_name, job_id=job.id)
                     await manager.retry_job(job, retry_at=datetime.now(UTC))
+                beat()
             except Exception:
                 log.exception("job_rescue_failed")
 

@@ -78,10 +78,8 @@ class CatchUpSource:
             except MalformedMessage as error:
                 log.error("control_message_unreadable", error=str(error), offset=message.offset)
                 continue
-            if event is None or not isinstance(event.data, CatchUpRequested):
-                continue
             request = event.data
-            if request.source == self._service:
+            if isinstance(request, CatchUpRequested) and request.source == self._service:
                 since = datetime.fromisoformat(request.since) - MARGIN if request.since else None
                 await self._begin(request.consumer, since)
 

@@ -60,10 +60,23 @@ class Consumer:
         self._take = take
         self._inbox = inbox
         self._handled: dict[TopicPartition, int] = {}
+        self._done: dict[TopicPartition, int] = {}
         self._busy = asyncio.Lock()
         self._pause = FIRST_PAUSE
         self._error = ""
         self.assigned = False
+        self._client: AIOKafkaConsumer | None = None
+
+    def lag(self) -> int | None:
+        """Messages of the assigned partitions that are not yet handled; None before the first fetch."""
+        if self._client is None or not self.assigned:
+            return None
+        behind = 0
+        for partition in self._client.assignment():
+            end, handled = self._client.highwater(partition), self._done.get(partition)
+            if end is not None:
+                behind += end - (handled if handled is not None else end)
+        return behind
 
     async def run(self, beat: Callable[[], None]) -> None:
         broker = KafkaBroker(
@@ -137,7 +150,8 @@ class Consumer:
                 return
             self._pause, self._error = FIRST_PAUSE, ""
             for record in records:
-                self._handled[TopicPartition(record.topic, record.partition)] = record.offset + 1
+                partition = TopicPartition(record.topic, record.partition)
+                self._handled[partition] = self._done[partition] = record.offset + 1
 
     async def commit(self, consumer: AIOKafkaConsumer | None) -> None:
         """Tell Kafka how far we are; only for lag figures and as a first guess after a restart."""
@@ -161,6 +175,8 @@ class Consumer:
                 offset = known.get((partition.topic, partition.partition))
                 if offset is not None:
                     consumer.seek(partition, offset)
+                    self._done[partition] = offset
+        self._client = consumer
         self.assigned = True
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from common.contracts import Contract
 from common.database import Database, Row, Sql, Transaction, is_away
-from common.messaging.envelope import Heard, MalformedMessage, parse
+from common.messaging.envelope import Heard, parse
 from common.messaging.reactions import Reactions
 
 if TYPE_CHECKING:
@@ -122,9 +122,8 @@ class Retrier:
                 if letter is None:
                     return
                 event = _event(letter)
-                if event is not None:
-                    tx.switch(account_id, event.meta)
-                    await self._reactions.handle(event, tx)
+                tx.switch(account_id, event.meta)
+                await self._reactions.handle(event, tx)
                 await tx.execute("DELETE FROM dead_letters WHERE id = %(id)s", {"id": letter_id})
             log.info("dead_letter_healed", consumer=self._consumer, letter=letter_id)
         except Exception as error:
@@ -160,9 +159,5 @@ async def _lock(tx: Transaction, letter_id: int) -> Row | None:
     )
 
 
-def _event(letter: Row) -> Heard[Contract] | None:
-    headers = [(name, value.encode("latin-1")) for name, value in letter["headers"]]
-    event = parse(headers, letter["payload"])
-    if event is None:
-        raise MalformedMessage("no contract of this code reads it")
-    return event
+def _event(letter: Row) -> Heard[Contract]:
+    return parse([(name, value.encode("latin-1")) for name, value in letter["headers"]], letter["payload"])

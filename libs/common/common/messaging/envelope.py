@@ -19,6 +19,10 @@ class MalformedMessage(Exception):
     """A message that is no CloudEvent of ours, or whose data does not fit its contract."""
 
 
+class Unknown(Contract, frozen=True):
+    """Stands for the data of a type this code does not know: a newer service said it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard(Generic[D]):
     """A public event as a listener gets it. `version` is the version of the `subject` stream it was recorded at."""
@@ -72,16 +76,15 @@ def headers_of(
 _decoders: dict[type[Contract], msgspec.json.Decoder[Any]] = {}
 
 
-def parse(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Heard[Contract] | None:
-    """The event in a message; None for a type this code does not know. Raises `MalformedMessage`."""
+def parse(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Heard[Contract]:
+    """The event in a message, `Unknown` for a type this code does not know. Raises `MalformedMessage`."""
     attributes = {name: raw.decode("utf-8", "replace") for name, raw in headers}
     type_name = attributes.get("ce_type", "")
     spec = spec_for_type(type_name)
-    if spec is None:
-        return None
-    decoder = _decoders.get(spec.cls)
+    cls = spec.cls if spec else Unknown
+    decoder = _decoders.get(cls)
     if decoder is None:
-        decoder = _decoders[spec.cls] = msgspec.json.Decoder(spec.cls)
+        decoder = _decoders[cls] = msgspec.json.Decoder(cls)
     try:
         correlation = attributes.get("ce_correlationid")
         return Heard(

@@ -124,7 +124,7 @@ class Inbox:
             except MalformedMessage as error:
                 broken.append(_broken(message, str(error)))
                 continue
-            if event is not None and self._reactions.knows(event):
+            if self._reactions.knows(event):
                 arrived.append(Arrived(message, event))
         # Sorted by account: locks are always taken in one order; sort() is stable, so each stream keeps its order.
         arrived.sort(key=lambda item: item.event.account_id.bytes)
@@ -146,7 +146,7 @@ class Inbox:
                 new.discard(item.event.event_id)  # twice in one batch
                 if (account_id, item.event.subject) in blocked:
                     tx.switch(account_id, Meta())
-                    await dead_letters.park(tx, self.consumer, item.message, item.event, error=None)
+                    await self._park(tx, item, None)
                     continue
                 await self._handle(tx, item.event)
         await self._park_broken(tx, broken)
@@ -189,7 +189,11 @@ class Inbox:
             )
             async with self._database.transaction(item.event.account_id) as tx:
                 await self._new_ids(tx, [item])
-                await dead_letters.park(tx, self.consumer, item.message, item.event, error=repr(error))
+                await self._park(tx, item, repr(error))
+
+    async def _park(self, tx: Transaction, item: Arrived, error: str | None) -> None:
+        await self._reactions.pass_by(item.event, tx)
+        await dead_letters.park(tx, self.consumer, item.message, item.event, error=error)
 
     async def _handle(self, tx: Transaction, event: Heard[Contract]) -> None:
         tx.switch(event.account_id, event.meta)

@@ -16,6 +16,17 @@ class Reactions:
 
     def __init__(self) -> None:
         self._by_contract: dict[type[Contract], list[Reaction]] = {}
+        self._by_stream: dict[str, list[Reaction]] = {}
+
+    def on_stream(self, category: str) -> Callable[[Reaction], Reaction]:
+        """Register what happens at every event of a category of streams, before its reactions: also for types this
+        code does not know (`Unknown`) and for events that were parked."""
+
+        def register(reaction: Reaction) -> Reaction:
+            self._by_stream.setdefault(category, []).append(reaction)
+            return reaction
+
+        return register
 
     def on(
         self, *contracts: type[D]
@@ -38,6 +49,8 @@ class Reactions:
         for other in others:
             for contract, reactions in other._by_contract.items():
                 self._by_contract.setdefault(contract, []).extend(reactions)
+            for category, reactions in other._by_stream.items():
+                self._by_stream.setdefault(category, []).extend(reactions)
         return self
 
     @property
@@ -52,9 +65,19 @@ class Reactions:
         )
 
     def knows(self, event: Heard[Contract]) -> bool:
-        return type(event.data) in self._by_contract
+        return type(event.data) in self._by_contract or _category(event) in self._by_stream
+
+    async def pass_by(self, event: Heard[Contract], tx: Transaction) -> None:
+        """What an event moves on by merely having come by."""
+        for reaction in self._by_stream.get(_category(event), ()):
+            await reaction(event, tx)
 
     async def handle(self, event: Heard[Contract], tx: Transaction) -> None:
         """Run the reactions to one event in the order they were included."""
+        await self.pass_by(event, tx)
         for reaction in self._by_contract.get(type(event.data), ()):
             await reaction(event, tx)
+
+
+def _category(event: Heard[Contract]) -> str:
+    return event.subject.partition("-")[0]

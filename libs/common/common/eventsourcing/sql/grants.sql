@@ -3,13 +3,11 @@ GRANT USAGE ON SCHEMA public TO :service, :relay;
 GRANT SELECT, INSERT ON events TO :service;
 GRANT SELECT, INSERT ON outbox TO :service;
 GRANT SELECT ON outbox_dead_letters TO :service;
-GRANT SELECT, INSERT, DELETE ON inbox TO :service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON consumer_offsets, catch_up_requests, catch_ups, dead_letters, ai_answers, idempotency_keys TO :service;
 GRANT SELECT ON events TO :relay;
 GRANT SELECT, DELETE ON outbox TO :relay;
 GRANT SELECT, INSERT ON outbox_dead_letters TO :relay;
 CREATE POLICY relay_reads_all ON events FOR SELECT TO :relay USING (true);
-REVOKE ALL ON FUNCTION blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
+REVOKE ALL ON FUNCTION outbox_age_seconds(), blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
     position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
+GRANT EXECUTE ON FUNCTION outbox_age_seconds(), blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
     position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint) TO :service;

@@ -48,3 +48,10 @@ BEGIN
     SELECT max(c.position) INTO reached FROM chosen c;
     RETURN coalesce(reached, to_position);
 END $$;
+
+-- How long the oldest fact has been waiting to be said; 0 when nothing waits.
+CREATE FUNCTION outbox_age_seconds() RETURNS double precision
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+    SELECT coalesce(extract(epoch FROM now() - min(e.recorded_at)), 0)
+    FROM (SELECT position FROM outbox ORDER BY position LIMIT 1) o JOIN events e USING (position)
+$$;

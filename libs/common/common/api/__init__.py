@@ -1,0 +1,1 @@
+"""The API standard (PRODUCT §8): envelope, errors, paging, caller, idempotency."""

@@ -1,0 +1,85 @@
+"""The HTTP side of a service: routes behind request ids, the server span, idempotency and the error envelope."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common import telemetry
+from common.api.envelope import install_error_handlers
+from common.api.idempotency import IdempotencyMiddleware
+from common.ids import new_id
+
+log = structlog.get_logger()
+
+REQUEST_ID = "x-request-id"
+
+
+def make_app(name: str, routers: Iterable[APIRouter], **options: Any) -> FastAPI:
+    """A FastAPI app; its `state.runtime` must be set before the first request."""
+    app = FastAPI(
+        title=f"IGNY8 {name}", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, **options
+    )
+    for router in routers:
+        app.include_router(router)
+    install_error_handlers(app)
+    app.add_middleware(IdempotencyMiddleware, state=app.state)
+    app.add_middleware(RequestContext)
+    app.add_middleware(TrailingSlash)
+    return app
+
+
+class TrailingSlash:
+    """Routes are declared with a trailing slash; without one they are the same."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["path"].startswith("/api/v1/")
+            and not scope["path"].endswith("/")
+        ):
+            scope = {**scope, "path": scope["path"] + "/"}
+        await self._app(scope, receive, send)
+
+
+class RequestContext:
+    """Binds the request's id to logs and answers, and its span to what it causes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = headers.get(REQUEST_ID.encode(), b"").decode("latin-1") or str(new_id())
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {
+                    **message,
+                    "headers": [*message["headers"], (REQUEST_ID.encode(), request_id.encode("latin-1"))],
+                }
+            await send(message)
+
+        parent = headers.get(b"traceparent", b"").decode("latin-1") or None
+        name = f"{scope['method']} {scope['path']}"
+        attributes: dict[str, str | int] = {"http.request.method": scope["method"], "url.path": scope["path"]}
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        quiet = scope["path"] in ("/livez", "/readyz")
+        with telemetry.span_from(parent, name, SpanKind.SERVER, attributes if not quiet else {}) as span:
+            await self._app(scope, receive, send_with_id)
+            span.set_attribute("http.response.status_code", status)
+        if not quiet:
+            log.info("request", method=scope["method"], path=scope["path"], status=status)

@@ -1,0 +1,93 @@
+"""Who is asking: the verified identity token of the gateway, and what routes need to know of it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request
+
+from common.api.errors import forbidden, unauthorized
+from common.api.runtime import RuntimeOf
+from common.auth.identity import HEADER, Identity, InvalidIdentity
+from common.auth.roles import Action, may
+from common.eventsourcing.event import Meta
+from common.ids import new_id, stable_id
+from common.telemetry import traceparent
+
+
+@dataclass(frozen=True, slots=True)
+class CallerOf:
+    """The caller of one request."""
+
+    identity: Identity
+    idempotency_key: str | None
+    path: str
+
+    @property
+    def account_id(self) -> UUID:
+        return self.identity.account_id
+
+    @property
+    def user_id(self) -> UUID | None:
+        return self.identity.user_id
+
+    @property
+    def role(self) -> str:
+        return self.identity.role
+
+    @property
+    def request_id(self) -> str:
+        return self.identity.request_id
+
+    @property
+    def site_ids(self) -> frozenset[UUID] | None:
+        """The sites this caller may see; None is all of the account's."""
+        return None if self.identity.site_ids is None else frozenset(self.identity.site_ids)
+
+    @property
+    def meta(self) -> Meta:
+        """What the facts of this request say about their cause."""
+        actor = f"user:{self.user_id}" if self.user_id else f"api_key:{self.identity.api_key_id}"
+        return Meta(
+            actor=actor,
+            on_behalf_of=self.account_id if self.identity.act_as else None,
+            request_id=self.request_id,
+            traceparent=traceparent(),
+        )
+
+    def new_id(self, name: str) -> UUID:
+        """An id for what this request makes: the same one when the request is repeated under its Idempotency-Key."""
+        if self.idempotency_key is None:
+            return new_id()
+        return stable_id(self.account_id, self.path, self.idempotency_key, name)
+
+    def may_see(self, site_id: UUID) -> bool:
+        sites = self.site_ids
+        return sites is None or site_id in sites
+
+    def require(self, action: Action) -> None:
+        """Raises 403 when the role may not do that (PRODUCT §1)."""
+        if not may(self.identity.role, action):
+            raise forbidden(
+                f"The role {self.identity.role} may not {action} here; ask an owner or admin of the account."
+            )
+
+
+async def _caller(request: Request) -> CallerOf:
+    runtime: RuntimeOf = request.app.state.runtime
+    token = request.headers.get(HEADER)
+    if not token:
+        raise unauthorized("No identity token. Requests reach this service through the gateway.")
+    try:
+        identity = await runtime.verifier.verify(token)
+    except InvalidIdentity as error:
+        raise unauthorized(str(error)) from error
+    if identity.route is not None:
+        raise unauthorized("This token names a public route and stands for nobody.")
+    structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
+    await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)
+    return CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
+
+
+Caller = Annotated[CallerOf, Depends(_caller)]

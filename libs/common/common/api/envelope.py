@@ -1,0 +1,126 @@
+"""The one shape of every answer."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from common.api.errors import ERROR_CODES, ApiError
+from common.eventsourcing.decider import DomainError
+from common.ids import new_id
+from common.telemetry import log_failure
+
+TASK_PROGRESS = "/api/v1/system/settings/task_progress/{}/"
+
+
+class Answer(Response):
+    """JSON by msgspec; the request's id is filled in by the middleware that knows it."""
+
+    media_type = "application/json"
+
+
+def answer(
+    data: Any, *, status: int = 200, message: str | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A success; `data` is anything msgspec or pydantic can write."""
+    body: dict[str, Any] = {"success": True, "data": data}
+    if message:
+        body["message"] = message
+    return Answer(encode(_finish(body)), status, dict(headers or {}))
+
+
+def accepted(task_id: UUID, message: str = "Accepted; follow the task's progress.") -> Answer:
+    """202 of an AI action or another long work."""
+    return answer(
+        {"task_id": task_id}, status=202, message=message, headers={"Location": TASK_PROGRESS.format(task_id)}
+    )
+
+
+def failure(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    errors: Mapping[str, list[str]] | None = None,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """An error answer."""
+    body: dict[str, Any] = {"success": False, "error": message, "error_code": code}
+    if errors:
+        body["errors"] = errors
+    if details:
+        body["details"] = details
+    return Answer(encode(_finish(body)), status, dict(headers or {}))
+
+
+def encode(body: Any) -> bytes:
+    return msgspec.json.encode(body, enc_hook=_other)
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} cannot be answered as JSON")
+
+
+def _finish(body: dict[str, Any]) -> dict[str, Any]:
+    body["request_id"] = current_request_id()
+    body["timestamp"] = datetime.now(UTC)
+    return body
+
+
+def current_request_id() -> str:
+    """The id of the request being answered (bound by the app's middleware), or a new one outside of any."""
+    bound = structlog.contextvars.get_contextvars().get("request_id")
+    return str(bound) if bound else str(new_id())
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Whatever goes wrong in a route ends in the standard envelope."""
+
+    @app.exception_handler(ApiError)
+    async def _api(_request: Request, error: ApiError) -> Response:
+        return failure(
+            error.status,
+            error.code,
+            error.message,
+            errors=error.errors,
+            details=error.details,
+            headers=error.headers,
+        )
+
+    @app.exception_handler(DomainError)
+    async def _domain(_request: Request, error: DomainError) -> Response:
+        return failure(error.status, error.code, error.message, details=error.details or None)
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(_request: Request, error: RequestValidationError) -> Response:
+        fields: dict[str, list[str]] = {}
+        for problem in error.errors():
+            place = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
+            fields.setdefault(place or "body", []).append(str(problem["msg"]))
+        first = next(iter(fields.items()))
+        return failure(400, "VALIDATION_ERROR", f"{first[0]}: {first[1][0]}", errors=fields)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> Response:
+        code = ERROR_CODES.get(error.status_code, "ERROR")
+        return failure(error.status_code, code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, error: Exception) -> Response:
+        log_failure("request_failed", error)
+        return failure(
+            500,
+            "INTERNAL_ERROR",
+            "Something went wrong on our side; nothing was changed. Quote the request id to support.",
+        )

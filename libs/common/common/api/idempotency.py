@@ -1,0 +1,170 @@
+"""`Idempotency-Key` on every POST: the same request gives the same answer for 24 hours.
+
+A key's row is taken before the route runs and filled with the answer after it. A process that dies in between leaves the row
+locked for a minute; then the request may run again, and the ids it makes are the same (`CallerOf.new_id`), so that
+its commands find what they already did.
+"""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.api.envelope import failure
+from common.api.runtime import RuntimeOf
+from common.auth.identity import HEADER, InvalidIdentity
+from common.database import Transaction
+
+LARGEST_BODY = 1_000_000
+"""Larger bodies (imports) are streamed; they are idempotent by their content instead."""
+LOCKED_SECONDS = 60
+LONGEST_KEY = 200
+
+
+class IdempotencyMiddleware:
+    """Wraps the app of a service; needs `app.state.runtime`."""
+
+    def __init__(self, app: ASGIApp, state: Any) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name: value for name, value in scope.get("headers", ())}
+        key = headers.get(b"idempotency-key", b"").decode("latin-1")
+        token = headers.get(HEADER.lower().encode(), b"").decode("latin-1")
+        multipart = headers.get(b"content-type", b"").startswith(b"multipart/")
+        if scope["type"] != "http" or scope["method"] != "POST" or not key or not token or multipart:
+            await self._app(scope, receive, send)
+            return
+        runtime: RuntimeOf = self._state.runtime
+        try:
+            account_id = (await runtime.verifier.verify(token)).account_id
+        except InvalidIdentity:
+            await self._app(scope, receive, send)  # the route refuses it
+            return
+        if len(key) > LONGEST_KEY:
+            await failure(
+                400, "VALIDATION_ERROR", f"Idempotency-Key: at most {LONGEST_KEY} characters", errors={}
+            )(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            await failure(413, "BODY_TOO_LARGE", f"With an Idempotency-Key at most {LARGEST_BODY} bytes.")(
+                scope, receive, send
+            )
+            return
+        fingerprint = hashlib.sha256(f"{scope['path']}\n".encode() + body).hexdigest()
+        await self._once(runtime, account_id, key, fingerprint, _Replayed(scope, body, send, self._app))
+
+    async def _once(
+        self, runtime: RuntimeOf, account_id: UUID, key: str, fingerprint: str, request: "_Replayed"
+    ) -> None:
+        async def take(tx: Transaction) -> dict[str, Any] | None:
+            return await _take(tx, key, fingerprint)
+
+        known = await runtime.database.run(account_id, take)
+        if known is not None and known["fingerprint"] != fingerprint:
+            await request.refuse(
+                422,
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key was used for another request. Use a new key for a new request.",
+            )
+        elif known is not None and known["status"] is None:
+            await request.refuse(
+                409, "REQUEST_IN_PROGRESS", "The first request with this Idempotency-Key is still running."
+            )
+        elif known is not None:
+            await request.answer(known["status"], known["headers"], bytes(known["body"]))
+        else:
+            status, headers, body = await request.run()
+            async with runtime.database.transaction(account_id) as tx:
+                await _keep(tx, key, status, headers, body)
+
+
+async def _take(tx: Transaction, key: str, fingerprint: str) -> dict[str, Any] | None:
+    """None when this request is the one to run, else the row that is already there."""
+    await tx.execute(
+        "DELETE FROM idempotency_keys WHERE key = %(key)s AND created_at < now() - interval '24 hours'",
+        {"key": key},
+    )
+    taken = await tx.first(
+        "INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, locked_until)"
+        " VALUES (%(account)s, %(key)s, %(fingerprint)s, now() + make_interval(secs => %(lock)s))"
+        " ON CONFLICT (account_id, key) DO UPDATE SET locked_until = excluded.locked_until"
+        " WHERE k.status IS NULL AND k.locked_until < now() AND k.fingerprint = excluded.fingerprint"
+        " RETURNING key",
+        {"account": tx.account_id, "key": key, "fingerprint": fingerprint, "lock": LOCKED_SECONDS},
+    )
+    if taken:
+        return None
+    row = await tx.first(
+        "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE key = %(key)s", {"key": key}
+    )
+    return dict(row) if row else None
+
+
+async def _keep(tx: Transaction, key: str, status: int, headers: list[list[str]], body: bytes) -> None:
+    """Keep an answer; after a fault of ours, or a wait that was too short, the key is free to try again."""
+    if status >= 500:
+        await tx.execute("DELETE FROM idempotency_keys WHERE key = %(key)s", {"key": key})
+        return
+    await tx.execute(
+        "UPDATE idempotency_keys SET status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s,"
+        " locked_until = NULL WHERE key = %(key)s",
+        {"key": key, "status": status, "headers": msgspec.json.encode(headers).decode(), "body": body},
+    )
+
+
+class _Replayed:
+    """A request whose body has been read, and whose answer is both sent and kept."""
+
+    def __init__(self, scope: Scope, body: bytes, send: Send, app: ASGIApp) -> None:
+        self._scope = scope
+        self._body = body
+        self._send = send
+        self._app = app
+
+    async def _receive(self) -> Message:
+        body, self._body = self._body, b""
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def run(self) -> tuple[int, list[list[str]], bytes]:
+        status, headers, chunks = 500, [], []
+
+        async def send(message: Message) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in message["headers"]]
+            elif message["type"] == "http.response.body":
+                chunks.append(message.get("body", b""))
+            await self._send(message)
+
+        await self._app(self._scope, self._receive, send)
+        return status, headers, b"".join(chunks)
+
+    async def answer(self, status: int, headers: list[list[str]], body: bytes) -> None:
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        raw.append((b"idempotency-replayed", b"true"))
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def refuse(self, status: int, code: str, message: str) -> None:
+        await failure(status, code, message)(self._scope, self._receive, self._send)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None when it is larger than may be kept."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks)

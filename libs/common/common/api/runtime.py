@@ -1,0 +1,47 @@
+"""What a running service gives its routes, jobs and steps."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from common.ai.answers_store import PostgresAnswers
+from common.ai.engine import AIEngine
+from common.ai.providers import Provider
+from common.auth.identity import IdentityVerifier
+from common.database import Database
+from common.messaging.direct import DirectProducer
+from common.objects import ObjectStore
+from common.replicas.causal import ReplicaWaiter
+from common.secrets import SecretStore
+from common.settings import Settings
+
+
+@dataclass
+class RuntimeOf:
+    """One per process, made by `common.service`."""
+
+    service: str
+    settings: Settings
+    database: Database
+    producer: DirectProducer
+    objects: ObjectStore
+    provider: Provider
+    secrets: SecretStore
+    replicas: ReplicaWaiter
+    verifier: IdentityVerifier
+    extras: dict[str, Any] = field(default_factory=dict)
+    """What a single service adds in its `on_start`."""
+
+    def engine(self, account_id: UUID) -> AIEngine:
+        """The AI engine of one account: its recorded answers are the account's own rows."""
+        return AIEngine(self.provider, PostgresAnswers(self.database, account_id), self.objects)
+
+
+def _runtime(request: Request) -> RuntimeOf:
+    runtime: RuntimeOf = request.app.state.runtime
+    return runtime
+
+
+Runtime = Annotated[RuntimeOf, Depends(_runtime)]

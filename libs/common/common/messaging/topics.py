@@ -1,0 +1,44 @@
+"""The topics exist before anybody says or hears anything, and which life of the broker this is."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from common.contracts.base import CONTROL_TOPIC, PROGRESS_TOPIC, SERVICES, events_topic
+
+PARTITIONS = 6
+"""Tenants spread over these; a service can have as many replicas."""
+
+ALL_TOPICS = (*(events_topic(service) for service in SERVICES), CONTROL_TOPIC, PROGRESS_TOPIC)
+
+
+async def ensure_topics(kafka: str, *, embedded: bool) -> None:
+    """Create what is missing. The embedded broker makes topics on first use (and refuses to be asked for one)."""
+    if embedded:
+        return
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=10_000)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in ALL_TOPICS if topic not in existing]
+        if missing:
+            answer = await admin.create_topics(
+                [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=-1) for topic in missing]
+            )
+            for topic, code, *_ in answer.topic_errors:
+                error = for_code(code)
+                if code and error is not TopicAlreadyExistsError:
+                    raise error(f"topic {topic} could not be created")
+    finally:
+        await admin.close()
+
+
+async def incarnation_of(kafka: str, given: str) -> str:
+    """The id `igny8 up` gave the embedded broker's life, else the cluster's id: offsets count only within one."""
+    if given:
+        return given
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()

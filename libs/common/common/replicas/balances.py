@@ -1,0 +1,66 @@
+"""The replica of what an account can still spend: good enough to refuse at once, billing decides for real."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from sqlalchemy.dialects.postgresql import insert
+
+from common.api.errors import ApiError
+from common.contracts.billing import (
+    CreditsDeducted,
+    CreditsExpired,
+    CreditsGranted,
+    CreditsReleased,
+    CreditsReserved,
+)
+from common.contracts.operations import Millicredits
+from common.database import Sql, Transaction
+from common.messaging.envelope import Heard
+from common.messaging.reactions import Reactions
+from common.replicas import metadata
+
+replica_balances = sa.Table(
+    "replica_balances",
+    metadata,
+    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("available", sa.BigInteger, nullable=False),
+)
+
+reactions = Reactions()
+
+
+@reactions.on(CreditsGranted, CreditsReserved, CreditsDeducted, CreditsReleased, CreditsExpired)
+async def balance_changed(event: Heard[Any], tx: Transaction) -> None:
+    statement = insert(replica_balances).values(
+        account_id=event.account_id,
+        version=event.version,
+        balance=event.data.balance,
+        available=event.data.available,
+    )
+    await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["account_id"],
+            set_={name: statement.excluded[name] for name in ("version", "balance", "available")},
+            where=replica_balances.c.version < statement.excluded.version,
+        )
+    )
+
+
+def credits(amount: Millicredits) -> float | int:
+    """Credits as they are shown: a JSON number with at most three decimals (a float prints its shortest form)."""
+    return amount // 1000 if amount % 1000 == 0 else amount / 1000
+
+
+async def require_available(sql: Sql, maximum: Millicredits) -> None:
+    """Raises 402 when the replica says that not even `maximum` is there. An account never heard of has nothing."""
+    available = int(await sql.scalar(sa.select(replica_balances.c.available)) or 0)
+    if available < maximum:
+        raise ApiError(
+            "INSUFFICIENT_CREDITS",
+            f"This needs up to {credits(maximum)} credits, {credits(available)} are available. Buy credits or choose less.",
+            status=402,
+            details={"needed": credits(maximum), "available": credits(available)},
+        )

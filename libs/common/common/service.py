@@ -1,0 +1,262 @@
+"""A service's process: HTTP, relay, consumer, dead letters, catch-up and jobs around one database."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from common import telemetry
+from common.ai.providers.choose import choose_provider
+from common.api.app import make_app
+from common.api.runtime import RuntimeOf
+from common.auth.identity import IdentityVerifier
+from common.contracts.base import CONTROL_TOPIC
+from common.database import Database
+from common.jobs.worker import JobHandler, JobWorker
+from common.messaging.catch_up import CatchUpSource, ask
+from common.messaging.consumer import Consumer, group_of
+from common.messaging.dead_letters import Retrier
+from common.messaging.direct import DirectProducer
+from common.messaging.inbox import Inbox
+from common.messaging.reactions import Reactions
+from common.messaging.relay import Relay
+from common.messaging.topics import ensure_topics, incarnation_of
+from common.migrate import head_of
+from common.model import ServiceModel
+from common.objects import open_store
+from common.replicas.causal import ReplicaWaiter
+from common.secrets import open_secrets
+from common.settings import Settings
+from common.supervision import Loop
+
+log = structlog.get_logger()
+
+OUTBOX_TOO_OLD_SECONDS = 30.0
+"""The relay drains thousands of rows a second: what waits this long is stuck."""
+
+
+async def _nothing(_runtime: RuntimeOf) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Service:
+    """What makes one service different from the others; everything else is below."""
+
+    name: str
+    model: ServiceModel
+    reactions: Reactions
+    routers: tuple[APIRouter, ...]
+    jobs: Callable[[RuntimeOf], tuple[JobHandler, ...]] = lambda _runtime: ()
+    on_start: Callable[[RuntimeOf], Awaitable[None]] = _nothing
+    wrap: Callable[[ASGIApp, RuntimeOf], ASGIApp] | None = None
+    """The gateway's forwarder goes around its own routes."""
+    hears: Callable[[RuntimeOf], Reactions] | None = None
+    """For reactions that need the runtime (live updates); instead of `reactions`."""
+
+
+@dataclass
+class Process:
+    """One running service."""
+
+    service: Service
+    runtime: RuntimeOf
+    loops: list[Loop] = field(default_factory=list)
+    relay: Relay | None = None
+    consumer: Consumer | None = None
+
+
+def main(service: Service) -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = Settings()
+    telemetry.configure(service.name, log_level=settings.log_level, otlp_endpoint=settings.otlp_endpoint)
+    host, port = settings.host_and_port
+    config = uvicorn.Config(
+        build(service, settings),
+        host=host,
+        port=port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+def build(service: Service, settings: Settings) -> ASGIApp:
+    """The ASGI app of a service, with its loops in the lifespan."""
+    database = Database(settings.service_database, service.model)
+    runtime = RuntimeOf(
+        service=service.name,
+        settings=settings,
+        database=database,
+        producer=DirectProducer(settings.kafka, service.name),
+        objects=open_store(settings.objects),
+        provider=choose_provider(settings),
+        secrets=open_secrets(settings),
+        replicas=ReplicaWaiter(database),
+        verifier=IdentityVerifier(settings.jwks),
+    )
+    process = Process(service, runtime)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await start(process)
+        gc.freeze()  # what a service is made of never becomes garbage; collections need not look at it again
+        try:
+            yield
+        finally:
+            await stop(process)
+
+    app = make_app(service.name, (*service.routers, health_router(process)), lifespan=lifespan)
+    app.state.runtime = runtime
+    return service.wrap(app, runtime) if service.wrap else app
+
+
+async def start(process: Process) -> None:
+    """Open the database and start the loops; none of them needs Kafka or the database to be there already."""
+    service, runtime = process.service, process.runtime
+    database, settings = runtime.database, runtime.settings
+    await database.open()
+    reactions = service.hears(runtime) if service.hears else service.reactions
+    group = group_of(service.name)
+    source = CatchUpSource(
+        service.name, database, settings.kafka, lambda: process.relay and process.relay.wake()
+    )
+    embedded = bool(settings.kafka_incarnation)
+
+    async def relay(loop: Loop) -> None:
+        await ensure_topics(settings.kafka, embedded=embedded)
+        process.relay = Relay(settings.relay_database, service.model, settings.kafka, loop.beat)
+        database.committed[:] = [process.relay.wake]
+        await process.relay.run()
+
+    async def consume(loop: Loop) -> None:
+        await ensure_topics(settings.kafka, embedded=embedded)
+        inbox = Inbox(
+            group,
+            await incarnation_of(settings.kafka, settings.kafka_incarnation),
+            database,
+            reactions,
+            advanced=runtime.replicas.advanced,
+        )
+        await inbox.begin()
+        process.consumer = Consumer(
+            settings.kafka, group, reactions.topics, embedded=embedded, take=inbox.take, inbox=inbox
+        )
+        await process.consumer.run(loop.beat)
+
+    async def control(loop: Loop) -> None:
+        await ensure_topics(settings.kafka, embedded=embedded)
+        consumer = Consumer(
+            settings.kafka, f"{group}.control", [CONTROL_TOPIC], embedded=embedded, take=source.take
+        )
+        await consumer.run(loop.beat)
+
+    async def retry(loop: Loop) -> None:
+        await Retrier(group, database, reactions).run(loop.beat)
+
+    async def jobs(loop: Loop) -> None:
+        handlers = service.jobs(runtime)
+        if handlers:
+            await JobWorker(settings.service_database, handlers).run(loop.beat)
+        while True:  # a service without jobs
+            loop.beat()
+            await asyncio.sleep(1)
+
+    async def begin(loop: Loop) -> None:
+        await service.on_start(runtime)
+        while True:
+            loop.beat()
+            await asyncio.sleep(1)
+
+    process.loops = [
+        Loop("relay", relay),
+        Loop("consumer", consume),
+        Loop("control", control),
+        Loop("dead_letters", retry),
+        Loop("catch_up_asks", lambda loop: ask(database, runtime.producer, loop.beat)),
+        Loop("catch_up_source", lambda loop: source.run(loop.beat)),
+        Loop("jobs", jobs),
+        Loop("start", begin),
+    ]
+    for loop in process.loops:
+        loop.start()
+    log.info("service_started", service=service.name)
+
+
+async def stop(process: Process) -> None:
+    await asyncio.gather(*(loop.stop() for loop in process.loops))
+    await process.runtime.producer.close()
+    await process.runtime.database.close()
+    await process.runtime.provider.close()
+    log.info("service_stopped", service=process.service.name)
+
+
+def health_router(process: Process) -> APIRouter:
+    """`/livez`: the process runs. `/readyz`: it can do its work; 503 and the cause when it cannot."""
+    router = APIRouter(include_in_schema=False)
+    head = head_of(process.service.name)
+
+    @router.get("/livez")
+    async def livez() -> dict[str, bool]:
+        return {"alive": True}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        checks: dict[str, dict[str, Any]] = {}
+        try:
+            async with asyncio.timeout(2), process.runtime.database.transaction(None) as tx:
+                row = await tx.first(
+                    "SELECT (SELECT version_num FROM alembic_version) AS version, outbox_age_seconds() AS age,"
+                    " (SELECT count(*) FROM outbox_dead_letters) AS refused"
+                )
+            assert row is not None
+            checks["database"] = {"ok": True, "detail": "answers"}
+            checks["migrations"] = {
+                "ok": row["version"] == head,
+                "detail": f"at {row['version']}, code has {head}",
+            }
+            checks["relay"] = _relay_check(process, float(row["age"]), int(row["refused"]))
+        except Exception as error:
+            checks["database"] = {"ok": False, "detail": f"{type(error).__name__}: {error}"}
+        for loop in process.loops:
+            if loop.name != "relay":
+                checks[loop.name] = {"ok": loop.healthy, "detail": loop.detail}
+        consumer = process.consumer
+        checks["consumer"]["lag"] = consumer.lag() if consumer else None
+        checks["broker"] = {
+            "ok": bool(consumer and consumer.assigned),
+            "detail": "partitions assigned"
+            if consumer and consumer.assigned
+            else "no partitions assigned yet",
+        }
+        ready = all(check["ok"] for check in checks.values())
+        return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+    return router
+
+
+def _relay_check(process: Process, age: float, refused: int) -> dict[str, Any]:
+    loop = next(loop for loop in process.loops if loop.name == "relay")
+    detail = loop.detail
+    if age > OUTBOX_TOO_OLD_SECONDS:
+        detail = f"the oldest outbox row waits for {age:.0f} s: is Kafka there? ({loop.detail})"
+    if refused:
+        detail = f"{refused} facts were refused by Kafka, see outbox_dead_letters"
+    ok = loop.healthy and age <= OUTBOX_TOO_OLD_SECONDS and refused == 0
+    return {"ok": ok, "detail": detail, "outbox_age_seconds": age}

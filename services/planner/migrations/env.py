@@ -1,0 +1,3 @@
+from common.migrations.environment import run
+
+run()
