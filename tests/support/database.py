@@ -10,12 +10,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+from common.migrate import migrate
 from igny8_local.databases import Databases
 from igny8_local.keys import Credentials
 from igny8_local.postgres import EmbeddedPostgres
 from psycopg import sql
 
-from common.migrate import migrate
 from tests.parts.ports import wait_for
 
 

@@ -160,7 +160,9 @@ async def test_a_whole_article_goes_out(target: PublishTarget, tmp_path: Path) -
     category = await target.ensure_term(
         TermFields(taxonomy="category", name=f"Coffee {slug}", slug=f"coffee-{slug}"), key="c"
     )
-    tag = await target.ensure_term(TermFields(taxonomy="tag", name=f"Filter {slug}", slug=f"f-{slug}"), key="t")
+    tag = await target.ensure_term(
+        TermFields(taxonomy="tag", name=f"Filter {slug}", slug=f"f-{slug}"), key="t"
+    )
     post = a_post(
         html=f'{TEXT}<figure><img src="{inside.url}" alt="Blue"></figure>',
         excerpt="Short & good",
