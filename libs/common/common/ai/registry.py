@@ -24,7 +24,7 @@ class FunctionDescription(msgspec.Struct, frozen=True, kw_only=True):
     output_schema: dict[str, Any]
 
 
-def function(name: str) -> functions.AnyFunction:
+def function_named(name: str) -> functions.AnyFunction:
     """The function called `name`. Raises KeyError naming the known ones."""
     if name not in NAMES:
         raise KeyError(f"no AI function {name!r}; known: {', '.join(NAMES)}")
@@ -35,7 +35,7 @@ def function(name: str) -> functions.AnyFunction:
 @cache
 def describe(name: str) -> FunctionDescription:
     """The description of the function called `name`. Raises KeyError for an unknown one."""
-    known = function(name)
+    known = function_named(name)
     return FunctionDescription(
         name=known.name,
         description=known.description,

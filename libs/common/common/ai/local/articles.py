@@ -15,7 +15,7 @@ from common.ai.text import words
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]|un(?!i))")
-_ASKING = frozenset("are can could do does how is should what when where which who why will would".split())
+_ASKING = frozenset(words("are can could do does how is should what when where which who why will would"))
 _FIRST_PRIVATE = 0xE000
 """Keywords stand in sentences as one private character each until the end: grammar never changes their letters."""
 _STRUCTURE_THEMES = {
@@ -69,6 +69,9 @@ class _Writer:
 
     def _themes(self, sections: int) -> list[Theme]:
         wanted = ["basics", *_STRUCTURE_THEMES.get(self._input.content_structure, ())]
+        if sections < 3:
+            # A short article takes any theme: were it always the same, short articles would come out alike.
+            wanted = []
         rest = [name for name in THEMES if name not in wanted and name != "future"]
         order = [*wanted, *self._random.sample(rest, len(rest))]
         names = [order[number % len(order)] for number in range(sections)]
@@ -233,7 +236,7 @@ class _Grammar:
 
     def _expand(self, text: str, theme: Theme, markers: list[str], short: bool) -> str:
         def fill(slot: re.Match[str]) -> str:
-            name = slot[1]
+            name: str = slot[1]
             if name == "kw":
                 return markers[0] if markers else self._keyword(short)
             if name == "kws":
@@ -242,7 +245,7 @@ class _Grammar:
                 return ", ".join(pairs[:-1]) + " and " + pairs[-1]
             if "|" in name:
                 return self._random.choice(name.split("|"))
-            pool = phrases.POOLS.get(name) or getattr(theme, f"{name}s")
+            pool: Sequence[str] = phrases.POOLS.get(name) or getattr(theme, f"{name}s")
             return self._expand(self._deal(pool), theme, markers, short)
 
         return _SLOT.sub(fill, text)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a sentence reads best on a line of its own
 """The grammar of local articles: `{a|b}` is a choice, `{name}` a phrase of that pool, `{kw}` a keyword of the task"
 
 Written so that no eight neighbouring words are fixed: articles of one run must hardly share an eight-word sequence.
@@ -62,8 +63,7 @@ POOLS: dict[str, Pool] = {
         " remaining; important;"
         "relevant; practical; local; shared; critical; typical; less visible"
     ),
-    "modal": _pool("should; can; may want to; ought to; do well to; might; need to; would be wise to;"
-    " could")"
+    "modal": _pool("should; can; may want to; ought to; do well to; might; need to; would be wise to; could"),
     "good": _pool(
         "useful; sensible; reliable; sound; valuable; healthy; honest; workable; durable; simple;"
         " solid; fair; calm;"
@@ -87,12 +87,13 @@ POOLS: dict[str, Pool] = {
     "how": _pool(
         "with a {short|simple|shared|dated} {list|note|table|checklist};"
         " in {plain|simple|clear|everyday} {words|language|terms};"
-        "without {haste|fuss|drama|guesswork}; step by step; on a single {page|sheet|screen};"
+        "without {haste|fuss|drama|guesswork}; {step by step|bit by bit|item by item|line by line|one by one};"
+        " on {a single|one|a fresh|an empty} {page|sheet|screen};"
         "together with {a colleague|an adviser|a partner|an outsider};"
         " in {small|steady|measured} {steps|stages|portions};"
         "with {modest|realistic|clear} {expectations|aims|limits};"
         " against {a fixed|an agreed|a written} {standard|budget|yardstick};"
-        "by {hand|phone|letter|appointment}; from {two|three|several} {angles|sources|directions};"
+        "by {hand|phone|letter|appointment|trial|example}; from {two|three|several} {angles|sources|directions};"
         "with {numbers|examples|evidence} {at hand|in view|on the table}"
     ),
     "truth": _pool(
@@ -175,7 +176,7 @@ THEMES: dict[str, Theme] = {
             "{whatever|all that} {follows|remains|comes later} {needs|takes} {little|less} {effort|persuasion|discussion}"
         ),
         hazards=_pool(
-            "{words|terms} {mean|suggest} {different|conflicting} things to {different|other} people;"
+            "{words|terms|labels} {mean|suggest|imply} {different|conflicting|unrelated} things to {different|other|distant} {people|readers|departments};"
             "the {goal|purpose|scope} {drifts|changes} {unnoticed|halfway|from week to week};"
             "{nobody|no single person} {feels|is} {responsible|in charge|asked};"
             "{assumptions|rumours|habits} {replace|crowd out} {facts|questions|proper research};"
@@ -284,7 +285,7 @@ THEMES: dict[str, Theme] = {
         hazards=_pool(
             "{everything|too much} is {planned|expected|promised} for the {same|first|final} {week|month|deadline};"
             "a {single|late|missing} {approval|part|answer} {stops|blocks} the {whole|entire} {plan|line|project};"
-            "{plans|schedules} {look|seem} {perfect|complete} {on paper|in the meeting} and {fail|stall} {later|in practice};"
+            "{plans|schedules} {look|seem} {perfect|complete|convincing} and {fail|stall|slip} {later|in practice|under pressure};"
             "{holidays|seasons|absences} are {forgotten|ignored|underestimated} {again|every year};"
             "{urgent|loud|minor} {tasks|requests} {push aside|replace} the {important|quiet|planned} {ones|work}"
         ),
@@ -410,7 +411,7 @@ THEMES: dict[str, Theme] = {
             "review the {setup|arrangement|contract} {yearly|each spring|after twelve months};"
             "retire {tools|habits|rules} that {nobody|hardly anyone} {uses|needs|defends};"
             " watch {two|a few|the leading} {signals|indicators|competitors};"
-            "repeat what {worked|paid off|was praised} and {drop|change} the {rest|remainder};"
+            "repeat what {worked|paid off|was praised} and {drop|change|question|shorten} {the rest|the remainder|everything else|other parts};"
             "renew {skills|licences|agreements} {before they lapse|in good time|one by one};"
             "plan the {next|following|third} {version|round|season} {now|in outline|with users};"
             " archive {old|finished|outdated} {files|plans|versions}"
@@ -448,7 +449,7 @@ FRAMES: Pool = _pool(
     "{whos} {adv} {action} {when}: {truth};"
     "The {adj} {thing} {rarely|seldom|hardly ever} {explain|sell} themselves, so {whos} {modal} {verb} them {how};"
     "If {outcome}, {whos} can {verb} the {adj} {thing} {how} and move on;"
-    "{opener}, {hazard}, and the {good} answer is to {action} {when};"
+    "{opener}, {hazard}, and the {good} {answer|reply|response|remedy} is to {action} {when};"
     "{good} {thing} {share|have} one {mark|quality}: {outcome};"
     "Not {every|each} {project|case|plan} needs {adj} {thing}, yet {whos} {adv} {verb} them {when};"
     "{truth}, which is why {whos} {modal} {action} {when};"
@@ -457,7 +458,7 @@ FRAMES: Pool = _pool(
     "{whos} {adv} {verb} {adj} {thing} {how}, then {action} {when};"
     "Nothing {effect} like a {good} habit: {action} {when};"
     "{opener}, {care|attention} for {adj} {thing} {effect} only where {outcome};"
-    "Between {adj} {thing} and {good} results lies one {simple|modest|plain} duty, to {action} {how};"
+    "Between {adj} {thing} and {good} {results|outcomes|answers} {lies|stands} one {simple|modest|plain} {duty|task|step}, to {action} {how};"
     "The {question|point|test} is {simple|plain|old}: {action} {when}, and see whether {outcome};"
     "{verbing} the {adj} {thing} takes {time|practice|some patience}, but it {effect} for {whos};"
     "Because {hazard}, it is {wise|fair|sensible|worthwhile|best} to {verb} the {adj} {thing} {when};"
@@ -477,10 +478,10 @@ KEYWORD_FRAMES: Pool = _pool(
     "The {adj} {thing} around {kw} {should|can|must|could} be {seen|read|judged} {how}, because {truth};"
     "{verbing} {kw} {when} {effect}, provided {whos} {action};"
     "{whos} {adv} {verb} {kw} {how}, {adj} {thing} included;"
-    "Where {whos} {verb} {kw}, {hazard}, and the {good} answer is to {action};"
+    "Where {whos} {verb} {kw}, {hazard}, and the {good} {answer|reply|response|remedy} is to {action};"
     "{whos} {verbing} {kw} {modal} {action} {when};"
     "A {good} approach to {kw} {effect}: {action} {how};"
-    "Behind any plan to {verb} {kw} {how} stand {adj} {thing}, and {whos} {adv} {verb} them {when};"
+    "Behind {any|every|a good} {plan|wish|attempt|decision} to {verb} {kw} {how} stand {adj} {thing}, and {whos} {adv} {verb} them {when};"
     "Nobody {has|needs} to {verb} {kw} {how}, though {whos} {adv} {action} {how};"
     "{verbing} {kw} {how} means to {action} before {hazard};"
     "When {whos} {verb} {kw} {how}, {outcome}, and the {adj} {thing} come first;"

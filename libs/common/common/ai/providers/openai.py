@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,9 +17,9 @@ import openai
 from openai.types.chat import ChatCompletion
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from common.ai.costs import cost
 from common.ai.functions import AnyFunction, ImageInput, RenderedImage
 from common.ai.providers import ProviderError
+from common.ai.providers.prices import cost
 from common.ai.schemas import strict_schema
 from common.contracts.operations import Usage
 
@@ -141,12 +142,14 @@ class OpenAIProvider:
         for repair in range(_REPAIRS + 1):
             # Every repair is a new question: under the first one's key a server would replay the bad answer.
             headers = {"Idempotency-Key": f"{key}:{repair}" if repair else key}
-            answer = await self._request(
-                lambda headers=headers: self._client.chat.completions.create(  # type: ignore[misc]
-                    model=self.model, messages=messages, response_format=format_, extra_headers=headers
-                ),
-                spent,
+            ask = partial(
+                self._client.chat.completions.create,
+                model=self.model,
+                messages=messages,
+                response_format=format_,
+                extra_headers=headers,
             )
+            answer = await self._request(ask, spent)
             text, problems = _text_of(answer, self.base_url, spent)
             if text is not None and not problems:
                 try:
@@ -156,9 +159,11 @@ class OpenAIProvider:
                     problems = [f"the answer does not fit the schema: {error}"]
                 if not problems:
                     return output
+            # The question again, as JSON with what was wrong beside it: nothing else is then out of the model's sight.
+            again = msgspec.to_builtins(input) | {"problems_with_your_last_answer": problems[:20]}
             messages += [
                 {"role": "assistant", "content": text or "(no answer)"},
-                {"role": "user", "content": "Answer again in full, correcting: " + "; ".join(problems[:20])},
+                {"role": "user", "content": msgspec.json.encode(again).decode()},
             ]
         told = "; ".join(problems)[:500]
         raise ProviderError(
@@ -209,7 +214,8 @@ class OpenAIProvider:
                     return await call()
                 except openai.OpenAIError as error:
                     raise self._explained(error) from error
-                except (ValueError, TypeError) as error:  # a body that is announced as JSON and is none
+                except (ValueError, TypeError, AttributeError) as error:
+                    # The client trips over a body that is no JSON, or not of the announced kind.
                     raise _not_the_api(self.base_url) from error
         raise AssertionError("retrying ends with an answer or an error")
 
