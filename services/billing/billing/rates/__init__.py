@@ -1,0 +1,1 @@
+"""Rate cards: what AI operations cost, by version."""

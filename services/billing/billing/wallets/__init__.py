@@ -1,0 +1,1 @@
+"""An account's credits: granted, reserved, charged, released, expired."""

@@ -1,0 +1,357 @@
+"""What may be decided about an account's credits. Amounts are millicredits; each command answers `[]` when it comes again.
+
+Credits that a reservation holds outlive the grant they came from: when the grant's end comes, only what is available of it
+expires, and the rest as soon as a reservation gives it back. So a running operation is never left unpaid, and
+`0 <= available <= balance` holds at every step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, assert_never
+from uuid import UUID
+
+from common.ai.costs import UnknownImageModel, price
+from common.contracts.billing import GrantKind, RateCard
+from common.contracts.operations import Charge, Function, Millicredits, OperationItem, Usage
+from common.eventsourcing.decider import Decider, DomainError
+from common.eventsourcing.event import EventTypes
+
+from billing.wallets.events import (
+    CreditsDeducted,
+    CreditsExpired,
+    CreditsGranted,
+    CreditsRefused,
+    CreditsReleased,
+    CreditsReserved,
+    CreditsWrittenOff,
+    Origin,
+    Reservation,
+    Share,
+    Wallet,
+    WalletEvent,
+    evolve,
+)
+
+SPENT_FIRST: Mapping[GrantKind, int] = {
+    "plan": 10,
+    "promotion": 20,
+    "adjustment": 30,
+    "refund": 40,
+    "purchase": 50,
+}
+"""What runs out anyway is spent before what was paid for."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class GrantNotPositive(DomainError):
+    """A grant adds credits; taking them away is another command."""
+
+    code = "VALIDATION_ERROR"
+    status = 400
+
+
+class OperationUnknown(DomainError):
+    """An outcome came before the request it answers; the message waits until that is here."""
+
+    code = "OPERATION_UNKNOWN"
+
+
+@dataclass(frozen=True)
+class GrantCredits:
+    grant_id: UUID
+    kind: GrantKind
+    amount: Millicredits
+    expires_at: datetime | None = None
+    description: str = ""
+    reference: str | None = None
+    granted_by: str = "system"
+
+
+@dataclass(frozen=True)
+class ReserveCredits:
+    """Billing prices the items itself, by its current card: what the requester thinks they cost is no argument."""
+
+    operation_id: UUID
+    function: Function
+    items: tuple[OperationItem, ...]
+    card: RateCard
+    expires_at: datetime
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class SettleItem:
+    """An item has its result. `cards` are all published cards: the one of the reservation prices it."""
+
+    operation_id: UUID
+    item_id: UUID
+    charge: Charge
+    usage: Usage
+    cards: Mapping[int, RateCard]
+
+
+@dataclass(frozen=True)
+class ReleaseItems:
+    """Items ended without a result and cost nothing; `item_id` None is all that are open."""
+
+    operation_id: UUID
+    item_id: UUID | None
+    reason: Literal["failed", "cancelled"]
+    error_code: str | None = None
+    provider_cost_micro_usd: int = 0
+
+
+@dataclass(frozen=True)
+class ExpireReservation:
+    operation_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ExpireGrant:
+    grant_id: UUID
+    at: datetime
+
+
+WalletCommand = GrantCredits | ReserveCredits | SettleItem | ReleaseItems | ExpireReservation | ExpireGrant
+
+
+def decide(command: WalletCommand, wallet: Wallet) -> Sequence[WalletEvent]:
+    match command:
+        case GrantCredits():
+            return grant(command, wallet)
+        case ReserveCredits():
+            return reserve(command, wallet)
+        case SettleItem():
+            return settle(command, wallet)
+        case ReleaseItems():
+            return release(command, wallet)
+        case ExpireReservation():
+            return expire_reservation(command, wallet)
+        case ExpireGrant():
+            return expire_grant(command, wallet)
+        case _:
+            assert_never(command)
+
+
+def grant(command: GrantCredits, wallet: Wallet) -> list[WalletEvent]:
+    if command.grant_id in wallet.grants or command.grant_id in wallet.closed:
+        return []
+    if command.amount <= 0:
+        raise GrantNotPositive(f"A grant must be more than 0 credits, not {command.amount / 1000}.")
+    return [
+        CreditsGranted(
+            grant_id=command.grant_id,
+            kind=command.kind,
+            amount=command.amount,
+            balance=wallet.balance + command.amount,
+            available=wallet.available + command.amount,
+            priority=SPENT_FIRST[command.kind],
+            expires_at=command.expires_at,
+            description=command.description,
+            reference=command.reference,
+            granted_by=command.granted_by,
+        )
+    ]
+
+
+def reserve(command: ReserveCredits, wallet: Wallet) -> list[WalletEvent]:
+    """All items or none. Raises `UnknownImageModel`."""
+    if command.operation_id in wallet.reservations or command.operation_id in wallet.closed:
+        return []
+    items = {item.item_id: price(command.card, item.charge) for item in command.items}
+    amount = sum(items.values())
+    if amount > wallet.available:
+        return [
+            CreditsRefused(
+                operation_id=command.operation_id,
+                function=command.function,
+                needed=amount,
+                available=wallet.available,
+            )
+        ]
+    return [
+        CreditsReserved(
+            operation_id=command.operation_id,
+            function=command.function,
+            items=items,
+            amount=amount,
+            balance=wallet.balance,
+            available=wallet.available - amount,
+            card_version=command.card.version,
+            expires_at=command.expires_at,
+            origin=command.origin,
+        )
+    ]
+
+
+def settle(command: SettleItem, wallet: Wallet) -> list[WalletEvent]:
+    """Charge one item, at most its maximum; with the last one the rest is released. Raises `OperationUnknown`."""
+    reservation = _reservation(wallet, command.operation_id)
+    if reservation is None or command.item_id not in reservation.open:
+        return []
+    maximum = reservation.open[command.item_id]
+    full = _price_or(maximum, command.cards[reservation.card_version], command.charge)
+    due = min(full, maximum)
+    amount = min(due, wallet.available) if reservation.expired else due
+    held = 0 if reservation.expired else reservation.held - amount
+    deducted = CreditsDeducted(
+        operation_id=command.operation_id,
+        item_id=command.item_id,
+        function=reservation.function,
+        amount=amount,
+        balance=wallet.balance - amount,
+        available=wallet.available - amount if reservation.expired else wallet.available,
+        held=held,
+        maximum=maximum,
+        price=full,
+        card_version=reservation.card_version,
+        charge=command.charge,
+        usage=command.usage,
+        shares=_shares(wallet, amount),
+        origin=reservation.origin,
+    )
+    if amount < due:
+        lost = CreditsWrittenOff(
+            operation_id=command.operation_id, item_id=command.item_id, amount=due - amount
+        )
+        return [deducted, lost]
+    if held and len(reservation.open) == 1:
+        after = evolve(wallet, deducted)
+        return [deducted, *_give_back(after, command.operation_id, (), held, "settled")]
+    return [deducted]
+
+
+def release(command: ReleaseItems, wallet: Wallet) -> list[WalletEvent]:
+    """Give back what is held for items without a result. Raises `OperationUnknown`."""
+    reservation = _reservation(wallet, command.operation_id)
+    if reservation is None:
+        return []
+    items = tuple(reservation.open) if command.item_id is None else (command.item_id,)
+    if not all(item in reservation.open for item in items):
+        return []
+    last = len(items) == len(reservation.open)
+    amount = reservation.held if last or reservation.expired else reservation.open[items[0]]
+    return _give_back(
+        wallet,
+        command.operation_id,
+        items,
+        amount,
+        command.reason,
+        error_code=command.error_code,
+        provider_cost_micro_usd=command.provider_cost_micro_usd,
+    )
+
+
+def expire_reservation(command: ExpireReservation, wallet: Wallet) -> list[WalletEvent]:
+    """No outcome came in time: the credits are free again, and the items are remembered for an outcome that comes late."""
+    reservation = wallet.reservations.get(command.operation_id)
+    if reservation is None or reservation.expired or command.at < reservation.expires_at:
+        return []
+    return _give_back(wallet, command.operation_id, (), reservation.held, "expired")
+
+
+def expire_grant(command: ExpireGrant, wallet: Wallet) -> list[WalletEvent]:
+    found = wallet.grants.get(command.grant_id)
+    if found is None or found.lapsed or found.expires_at is None or command.at < found.expires_at:
+        return []
+    return [_expired(wallet, command.grant_id, min(found.left, wallet.available))]
+
+
+def _reservation(wallet: Wallet, operation_id: UUID) -> Reservation | None:
+    """None when the operation is over."""
+    if operation_id in wallet.closed:
+        return None
+    if operation_id not in wallet.reservations:
+        raise OperationUnknown(
+            f"Operation {operation_id} was not requested yet.", operation_id=str(operation_id)
+        )
+    return wallet.reservations[operation_id]
+
+
+def _price_or(maximum: Millicredits, card: RateCard, charge: Charge) -> Millicredits:
+    """The image may have come from another model than was asked for; without a price the agreed maximum counts."""
+    try:
+        return price(card, charge)
+    except UnknownImageModel:
+        return maximum
+
+
+def _shares(wallet: Wallet, amount: Millicredits) -> tuple[Share, ...]:
+    """Which grants pay: those past their end first, then by priority, then by expiry."""
+    shares = []
+    order = sorted(
+        wallet.grants.values(),
+        key=lambda g: (not g.lapsed, g.priority, g.expires_at or _NEVER, g.grant_id),
+    )
+    for source in order:
+        if amount == 0:
+            break
+        taken = min(source.left, amount)
+        shares.append(Share(source.grant_id, taken))
+        amount -= taken
+    return tuple(shares)
+
+
+def _give_back(
+    wallet: Wallet,
+    operation_id: UUID,
+    items: tuple[UUID, ...],
+    amount: Millicredits,
+    reason: Literal["settled", "failed", "expired", "cancelled"],
+    *,
+    error_code: str | None = None,
+    provider_cost_micro_usd: int = 0,
+) -> list[WalletEvent]:
+    """Release `amount` of a reservation; what belongs to grants that are over expires with it."""
+    reservation = wallet.reservations[operation_id]
+    released = CreditsReleased(
+        operation_id=operation_id,
+        function=reservation.function,
+        items=items,
+        amount=amount,
+        reason=reason,
+        balance=wallet.balance,
+        available=wallet.available + amount,
+        held=reservation.held - amount,
+        error_code=error_code,
+        provider_cost_micro_usd=provider_cost_micro_usd,
+    )
+    events: list[WalletEvent] = [released]
+    wallet = evolve(wallet, released)
+    for lapsed in sorted((g for g in wallet.grants.values() if g.lapsed), key=lambda g: g.grant_id):
+        left = min(lapsed.left, wallet.available)
+        if left:
+            events.append(_expired(wallet, lapsed.grant_id, left))
+            wallet = evolve(wallet, events[-1])
+    return events
+
+
+def _expired(wallet: Wallet, grant_id: UUID, amount: Millicredits) -> CreditsExpired:
+    return CreditsExpired(
+        grant_id=grant_id,
+        amount=amount,
+        balance=wallet.balance - amount,
+        available=wallet.available - amount,
+    )
+
+
+WALLET: Decider[Wallet, WalletCommand] = Decider(
+    category="wallet",
+    initial=Wallet(),
+    evolve=evolve,
+    decide=decide,
+    types=EventTypes(
+        (
+            CreditsGranted,
+            CreditsReserved,
+            CreditsRefused,
+            CreditsDeducted,
+            CreditsReleased,
+            CreditsExpired,
+            CreditsWrittenOff,
+        )
+    ),
+)
