@@ -32,8 +32,11 @@ _tracer = trace.get_tracer(__name__)
 # (Teredo, 6to4) could carry a private address inside.
 _PUBLIC_IPV6 = ip_network("2000::/3")
 _TUNNELS = (ip_network("2001::/32"), ip_network("2002::/16"))
-# Carrier-grade NAT (RFC 6598), where Alibaba's metadata service lives too; Azure's is a public address.
-_FORBIDDEN_IPV4 = (ip_network("100.64.0.0/10"), ip_network("168.63.129.16/32"), ip_network("192.88.99.0/24"))
+# What `is_global` of Python 3.11 misses or sees otherwise: carrier-grade NAT (RFC 6598), where Alibaba's metadata
+# service lives too, protocol assignments (Oracle's), the 6to4 relay, and Azure's, which is a public address.
+_FORBIDDEN_IPV4 = tuple(
+    map(ip_network, ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
+)
 
 
 class OutboundError(Exception):
@@ -219,6 +222,7 @@ class GuardedClient:
         *,
         params: Mapping[str, str] | None = None,
         json: object = None,
+        content: bytes | None = None,
         data: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -243,7 +247,7 @@ class GuardedClient:
             sent_headers = dict(headers or {})
             propagate.inject(sent_headers)
             request = self._client.build_request(
-                method, target, json=json, data=data, files=files, headers=sent_headers,
+                method, target, json=json, content=content, data=data, files=files, headers=sent_headers,
                 extensions={"trace": exchange.observe},
             )  # fmt: skip
             try:

@@ -102,7 +102,7 @@ class TestStoring:
         assert "<p></p>" not in page
         assert "<p><!--" not in page
         alt = reader.get(f"/wp/v2/media/{medium.external_id}")
-        assert alt["alt_text"] == "A red bean"  # type: ignore[index, call-overload]
+        assert alt["alt_text"] == "A red bean"  # type: ignore[index]
 
     async def test_an_author_without_unfiltered_html_stores_the_same(
         self, wordpress: RealWordPress, reader: Reader
@@ -319,4 +319,4 @@ class TestSettings:
 async def problem_code(target: WordPressTarget) -> str | None:
     report = await target.check()
     await target.aclose()
-    return report.problem and report.problem.code
+    return report.problem.code if report.problem else None

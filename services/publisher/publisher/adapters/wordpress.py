@@ -108,7 +108,7 @@ class WordPressTarget:
             await self._probe_upload()
             fields = await self._registered_seo_fields()
         except TargetError as failure:
-            return ConnectionReport(problem=failure.as_problem())
+            return ConnectionReport(problem=(await self._explained(failure)).as_problem())
         return ConnectionReport(
             site_title=html.unescape(index.title),
             version=await self._version(),
@@ -182,6 +182,17 @@ class WordPressTarget:
     async def _rights(self) -> tuple[str, ...]:
         me = await self._api.read("/wp/v2/users/me", {"context": "edit", "_fields": "capabilities"})
         return tuple(sorted(name for name, granted in me["capabilities"].items() if granted))
+
+    async def _explained(self, failure: TargetError) -> TargetError:
+        if failure.code != "authorization_stripped":
+            return failure
+        match await self._api.accepts_login():
+            case True:
+                return problem(failure.code, "the Authorization header does not reach WordPress")
+            case False:
+                return problem("wrong_password", "WordPress does not accept user name and password")
+            case None:
+                return failure
 
     async def _probe_upload(self) -> None:
         """Send a file of a type that WordPress refuses after it has arrived: only its size can matter."""

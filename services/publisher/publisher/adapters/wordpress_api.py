@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -45,6 +46,7 @@ class WordPressApi:
     ) -> None:
         self.url = url.strip().rstrip("/").removesuffix("/wp-json")
         self.settle_seconds = settle_seconds
+        self._login = (user, app_password)
         self._client = GuardedClient(
             guard, limits, auth=(user, app_password), headers={"User-Agent": "IGNY8"}
         )
@@ -95,6 +97,29 @@ class WordPressApi:
     ) -> Any:
         """The JSON answer to a call with effect. Raises `TargetError`, or `OutcomeUnknown`."""
         return await self._call(method, path, params, json=json, data=data, files=files, writes=True)
+
+    async def accepts_login(self) -> bool | None:
+        """Whether user name and password are right, asked over XML-RPC, which has them in the body.
+
+        Some sites answer a wrong password like a missing one; only so can a stripped header be told from it.
+        None where XML-RPC is closed.
+        """
+        parameters = "".join(
+            f"<param><value><string>{escape(text)}</string></value></param>" for text in self._login
+        )
+        call = "<methodCall><methodName>wp.getUsersBlogs</methodName><params>{}</params></methodCall>"
+        try:
+            response = await self._client.request(
+                "POST",
+                f"{self.url}/xmlrpc.php",
+                content=call.format(parameters).encode(),
+                headers={"Content-Type": "text/xml"},
+            )
+        except OutboundError:
+            return None
+        if "<name>isAdmin</name>" in response.text:
+            return True
+        return False if "<int>403</int>" in response.text else None
 
     async def page(self, path: str, params: Mapping[str, str] | None = None) -> str:
         """The text of a public page of the site. Raises `TargetError`."""

@@ -180,7 +180,10 @@ def _denied(
     if response.status_code == 401:
         if not offers_app_passwords:
             return problem("application_passwords_off", "the site does not offer application passwords")
-        return problem("authorization_stripped", "the Authorization header does not reach WordPress")
+        return problem(
+            "authorization_stripped",
+            "WordPress sees no login: the Authorization header does not reach it, or user name or password is wrong",
+        )
     return problem(_NO_RIGHT.get(path.split("/")[3], "no_right"), f"the user may not do this: {said}")
 
 

@@ -67,27 +67,28 @@ def said(status: int, code: str, message: str = "said") -> Handler:
     return handler
 
 
-HTML = {"content_type": "text/html"}
+def page(status: int, text: str, headers: dict[str, str] | None = None) -> Handler:
+    return answering(status, headers=headers, text=text, content_type="text/html")
 
 
 @pytest.mark.parametrize(
     ("handler", "code"),
     [
         (answering(301, headers={"Location": "https://www.example.com/wp-json/"}), "redirect"),
-        (answering(200, text="<html><title>Welcome</title></html>", **HTML), "not_json"),
+        (page(200, "<html><title>Welcome</title></html>"), "not_json"),
         (answering(200, text="{}", content_type="application/json"), "not_wordpress"),
-        (answering(404, text="<h1>Not found</h1>", **HTML), "rest_disabled"),
+        (page(404, "<h1>Not found</h1>"), "rest_disabled"),
         (said(404, "rest_no_route"), "rest_disabled"),
         (said(403, "rest_disabled"), "rest_disabled"),
         (said(401, "rest_cannot_access"), "rest_disabled"),
         (said(401, "incorrect_password"), "wrong_password"),
         (said(401, "invalid_username"), "wrong_password"),
         (said(401, "application_passwords_disabled"), "application_passwords_off"),
-        (answering(401, headers={"WWW-Authenticate": "Basic"}, text="no", **HTML), "server_password"),
-        (answering(403, text="<h1>Firewall</h1>", **HTML), "blocked"),
-        (answering(503, text="Briefly unavailable for scheduled maintenance.", **HTML), "maintenance"),
+        (page(401, "no", {"WWW-Authenticate": "Basic"}), "server_password"),
+        (page(403, "<h1>Firewall</h1>"), "blocked"),
+        (page(503, "Briefly unavailable for scheduled maintenance."), "maintenance"),
         (answering(429), "rate_limited"),
-        (answering(502, text="<h1>Bad gateway</h1>", **HTML), "server_error"),
+        (page(502, "<h1>Bad gateway</h1>"), "server_error"),
         (answering(200, body=bytes(200_000)), "answer_too_large"),
     ],
 )
@@ -103,7 +104,7 @@ async def test_the_connection_test_names_it(handler: Handler, code: str) -> None
 async def check_code(url: str, guard: OutboundGuard = LOCAL) -> str | None:
     async with target_at(url, guard, total=0.5) as target:
         report = await target.check()
-    return report.problem and report.problem.code
+    return report.problem.code if report.problem else None
 
 
 class TestWithoutAnAnswer:
@@ -202,7 +203,7 @@ class TestWhoMayWhat:
     @pytest.mark.parametrize(
         "refusal",
         [
-            answering(413, text="<h1>Too large</h1>", **HTML),
+            page(413, "<h1>Too large</h1>"),
             said(400, "rest_upload_no_data"),
             said(500, "rest_upload_unknown_error", "exceeds <code>upload_max_filesize</code>"),
         ],
@@ -217,8 +218,8 @@ class TestWhenSending:
         ("handler", "code"),
         [
             (answering(500), "server_error"),
-            (answering(504, text="<h1>Gateway time-out</h1>", **HTML), "server_error"),
-            (answering(201, text="<b>Warning</b> {", **HTML), "not_json"),
+            (page(504, "<h1>Gateway time-out</h1>"), "server_error"),
+            (page(201, "<b>Warning</b> {"), "not_json"),
             (answering(408), "timeout"),
         ],
     )
