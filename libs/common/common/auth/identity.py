@@ -1,0 +1,74 @@
+"""The identity token: what the gateway vouches for when it hands a request to a service, and all that services trust."""
+
+import time
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from common.auth.tokens import Clock, InvalidToken, TokenSigner, TokenVerifier
+from common.ids import SYSTEM_ACCOUNT
+
+HEADER = "X-Igny8-Identity"
+ISSUER = "igny8-gateway"
+AUDIENCE = "igny8-services"
+LIFETIME_SECONDS = 60
+"""Long enough for an upload to reach its service, too short to be worth stealing."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who calls, for which account, and how much of the accounts stream they may rely on.
+
+    `site_ids` None means all sites of the account. `act_as` is the caller's own account when staff act on another.
+    `route` is set on tokens of public routes, which stand for nobody.
+    """
+
+    account_id: UUID
+    user_id: UUID | None = None
+    api_key_id: UUID | None = None
+    role: str
+    scopes: tuple[str, ...] = ()
+    site_ids: tuple[UUID, ...] | None = None
+    act_as: UUID | None = None
+    plan_status: str = "trial"
+    accounts_version: int = 0
+    modules: tuple[str, ...] = ()
+    request_id: str = ""
+    route: str | None = None
+
+
+class InvalidIdentity(Exception):
+    """The identity token is missing something, forged, expired or not for services."""
+
+
+def anonymous(route: str, request_id: str) -> Identity:
+    """The identity of a public route's caller."""
+    return Identity(account_id=SYSTEM_ACCOUNT, role="anonymous", request_id=request_id, route=route)
+
+
+class IdentitySigner:
+    """The gateway's side."""
+
+    def __init__(self, private_key: Ed25519PrivateKey, *, clock: Clock = time.time) -> None:
+        self._tokens = TokenSigner(private_key, issuer=ISSUER, audience=AUDIENCE, clock=clock)
+
+    def sign(self, identity: Identity, *, seconds: int = LIFETIME_SECONDS) -> str:
+        """The header's value; it ends after at most a minute."""
+        return self._tokens.sign(msgspec.to_builtins(identity), seconds=min(seconds, LIFETIME_SECONDS))
+
+
+class IdentityVerifier:
+    """The services' side. `jwks` is the file or URL of the gateway's public keys."""
+
+    def __init__(self, jwks: str, *, clock: Clock = time.time) -> None:
+        self._tokens = TokenVerifier(jwks, issuer=ISSUER, audience=AUDIENCE, clock=clock)
+
+    async def verify(self, token: str) -> Identity:
+        """Raises `InvalidIdentity`."""
+        try:
+            claims = await self._tokens.verify(token)
+            if claims["exp"] - claims["iat"] > LIFETIME_SECONDS:
+                raise InvalidIdentity("The identity token lives longer than any that the gateway signs.")
+            return msgspec.convert(claims, Identity)
+        except (InvalidToken, msgspec.ValidationError) as error:
+            raise InvalidIdentity(str(error)) from error

@@ -1,0 +1,116 @@
+"""Signed tokens: JWT (RFC 7519) with EdDSA over Ed25519 (RFC 8037), keys published as a JWK set (RFC 7517)."""
+
+import asyncio
+import json
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
+from joserfc.jwk import KeySet, OKPKey
+
+# RFC 9864 renames EdDSA over this curve to "Ed25519"; libraries of our API's clients do not know that name yet.
+warnings.filterwarnings("ignore", message=".*RFC 9864.*", category=SecurityWarning)
+
+log = structlog.get_logger()
+
+ALGORITHM = "EdDSA"
+LEEWAY_SECONDS = 30
+"""Clocks may differ by this much (ARCHITECTURE §12)."""
+RELOAD_SECONDS = 1.0
+"""Tokens with invented key ids must not turn into a request to the key server each."""
+
+Clock = Callable[[], float]
+
+
+class InvalidToken(Exception):
+    """The token is malformed, forged, of another audience, expired or not yet valid."""
+
+
+class TokenSigner:
+    """Signs claims for one audience."""
+
+    def __init__(
+        self, private_key: Ed25519PrivateKey, *, issuer: str, audience: str, clock: Clock = time.time
+    ) -> None:
+        self._key = OKPKey.import_key(private_key)
+        self._header = {"alg": ALGORITHM, "kid": self._key.thumbprint()}
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+
+    def sign(self, claims: Mapping[str, Any], *, seconds: int) -> str:
+        """A compact JWT that ends in `seconds`."""
+        now = int(self._clock())
+        registered = {"iss": self._issuer, "aud": self._audience, "iat": now, "exp": now + seconds}
+        return jwt.encode(self._header, {**claims, **registered}, self._key, algorithms=[ALGORITHM])
+
+
+class TokenVerifier:
+    """Checks signature, algorithm, issuer, audience and times.
+
+    `jwks` is a file or an http(s) URL; it is read at first use and again when a token names an unknown key.
+    """
+
+    def __init__(self, jwks: str, *, issuer: str, audience: str, clock: Clock = time.time) -> None:
+        self._jwks = jwks
+        self._keys: KeySet | None = None
+        self._loaded_at = -RELOAD_SECONDS
+        self._loading = asyncio.Lock()
+        self._claims = jwt.JWTClaimsRegistry(
+            now=lambda: int(clock()),
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            iat={"essential": True},
+        )
+
+    async def verify(self, token: str) -> dict[str, Any]:
+        """The token's claims; raises `InvalidToken`."""
+        try:
+            return self._read(token)
+        except InvalidKeyIdError:
+            await self._reload()
+        try:
+            return self._read(token)
+        except InvalidKeyIdError as error:
+            raise InvalidToken("The token is signed with a key that is not ours.") from error
+
+    def _read(self, token: str) -> dict[str, Any]:
+        if self._keys is None:
+            raise InvalidKeyIdError("no keys yet")
+        try:
+            read = jwt.decode(token, self._keys, algorithms=[ALGORITHM])
+            self._claims.validate(read.claims)
+        except InvalidKeyIdError:
+            raise
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise InvalidToken(f"The token is not valid: {_reason(error)}.") from error
+        return read.claims
+
+    async def _reload(self) -> None:
+        async with self._loading:
+            if self._keys is not None and time.monotonic() - self._loaded_at < RELOAD_SECONDS:
+                return
+            try:
+                self._keys = KeySet.import_key_set(await self._fetch())
+            except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+                log.warning("jwks_unreadable", jwks=self._jwks, error=repr(error))
+            self._loaded_at = time.monotonic()
+
+    async def _fetch(self) -> Any:
+        if self._jwks.startswith(("http://", "https://")):
+            async with httpx.AsyncClient(timeout=5.0) as client:
+                return (await client.get(self._jwks)).raise_for_status().json()
+        return json.loads(await asyncio.to_thread(Path(self._jwks).read_text))
+
+
+def _reason(error: Exception) -> str:
+    return error.error.replace("_", " ") if isinstance(error, JoseError) else "malformed"
