@@ -1,0 +1,39 @@
+"""Billing, put together."""
+
+from common.api.runtime import RuntimeOf
+from common.database import Database, Transaction
+from common.ids import SYSTEM_ACCOUNT
+from common.messaging.reactions import Reactions
+from common.replicas import accounts
+from common.service import Service
+
+from billing.model import MODEL
+from billing.rates import api as rates_api
+from billing.rates.decisions import RATES, PublishRateCard
+from billing.rates.default_card import DEFAULT_CARD
+from billing.wallets import api as wallets_api
+from billing.wallets import jobs
+from billing.wallets.reactions import reactions
+
+
+async def publish_default_card(database: Database) -> None:
+    """Once per version of the card; an older default than what is published changes nothing."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.handle(RATES, SYSTEM_ACCOUNT, PublishRateCard(DEFAULT_CARD))
+
+    await database.run(SYSTEM_ACCOUNT, work)
+
+
+async def _on_start(runtime: RuntimeOf) -> None:
+    await publish_default_card(runtime.database)
+
+
+SERVICE = Service(
+    name="billing",
+    model=MODEL,
+    reactions=Reactions().include([accounts.reactions, reactions]),
+    routers=(wallets_api.router, rates_api.router),
+    jobs=lambda runtime: (jobs.handler(runtime.database),),
+    on_start=_on_start,
+)

@@ -1,0 +1,13 @@
+"""Billing without its edges."""
+
+from common.model import ServiceModel
+
+from billing.publish import publish
+from billing.rates import views as rates
+from billing.rates.decisions import RATES
+from billing.wallets import views as wallets
+from billing.wallets.decisions import WALLET
+
+MODEL = ServiceModel(
+    "billing", deciders=(WALLET, RATES), publish=publish, projections=(wallets.PROJECTION, rates.PROJECTION)
+)

@@ -1,0 +1,83 @@
+"""The public form of billing's facts."""
+
+from typing import assert_never, cast
+
+from common.contracts import Contract
+from common.contracts import billing as said
+from common.eventsourcing.event import Event, Recorded
+
+from billing.rates.events import RateCardPublished
+from billing.wallets.events import (
+    CreditsDeducted,
+    CreditsExpired,
+    CreditsGranted,
+    CreditsRefused,
+    CreditsReleased,
+    CreditsReserved,
+    CreditsWrittenOff,
+    WalletEvent,
+)
+
+
+def publish(fact: Recorded[Event]) -> Contract | None:
+    """None for movements of nothing: they only close something inside."""
+    event = cast("WalletEvent | RateCardPublished", fact.event)
+    match event:
+        case RateCardPublished():
+            return said.RateCardPublished(card=event.card)
+        case CreditsGranted():
+            return said.CreditsGranted(
+                grant_id=event.grant_id,
+                kind=event.kind,
+                amount=event.amount,
+                balance=event.balance,
+                available=event.available,
+                expires_at=event.expires_at.isoformat() if event.expires_at else None,
+            )
+        case CreditsReserved():
+            return said.CreditsReserved(
+                operation_id=event.operation_id,
+                amount=event.amount,
+                balance=event.balance,
+                available=event.available,
+                expires_at=event.expires_at.isoformat(),
+            )
+        case CreditsRefused():
+            return said.CreditsRefused(
+                operation_id=event.operation_id, needed=event.needed, available=event.available
+            )
+        case CreditsDeducted():
+            return said.CreditsDeducted(
+                operation_id=event.operation_id,
+                item_id=event.item_id,
+                function=event.function,
+                amount=event.amount,
+                balance=event.balance,
+                available=event.available,
+                run_id=event.origin.run_id,
+            )
+        case CreditsReleased():
+            if event.amount == 0:
+                return None
+            return said.CreditsReleased(
+                operation_id=event.operation_id,
+                amount=event.amount,
+                reason=event.reason,
+                balance=event.balance,
+                available=event.available,
+            )
+        case CreditsExpired():
+            if event.amount == 0:
+                return None
+            return said.CreditsExpired(
+                grant_id=event.grant_id,
+                amount=event.amount,
+                balance=event.balance,
+                available=event.available,
+            )
+        case CreditsWrittenOff():
+            return said.CreditsWrittenOff(
+                operation_id=event.operation_id, item_id=event.item_id, amount=event.amount
+            )
+        case _:
+            assert_never(event)
