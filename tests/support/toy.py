@@ -60,7 +60,7 @@ heard = sa.Table(
 )
 
 SCHEMA = """
-CREATE TABLE toy_counters (account_id uuid NOT NULL, counter_id uuid PRIMARY KEY, number integer NOT NULL,
+CREATE TABLE IF NOT EXISTS toy_counters (account_id uuid NOT NULL, counter_id uuid PRIMARY KEY, number integer NOT NULL,
     counted_at timestamptz NOT NULL);
 CREATE TABLE toy_heard (account_id uuid NOT NULL, position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id uuid NOT NULL, subject text NOT NULL, version integer NOT NULL);

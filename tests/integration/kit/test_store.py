@@ -139,11 +139,10 @@ async def test_the_relays_role_reads_facts_and_empties_the_outbox_and_nothing_el
         for forbidden in (
             "INSERT INTO outbox VALUES (999)",
             "DELETE FROM events",
-            "SELECT * FROM toy_heard_secret",
             "SELECT * FROM inbox",
             "SELECT * FROM dead_letters",
         ):
-            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(forbidden)  # type: ignore[call-overload]
         connection.execute("DELETE FROM outbox")
 

@@ -1,0 +1,119 @@
+"""A consumer that was away for longer than the broker remembers notices, asks, and ends with everything."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from common.contracts.base import events_topic
+from common.ids import new_id
+
+from tests.parts.ports import eventually
+from tests.support import toy
+from tests.support.database import ServiceUrls
+from tests.support.messaging import Broker, Side, embedded_broker, real_broker, two_sides
+
+Databases = Callable[[str], AbstractContextManager[ServiceUrls]]
+PADDING = "x" * 50_000
+"""With 400 public facts of one account: 20 MB on one partition, four times what the embedded broker keeps."""
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def forgetful(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    if request.param == "embedded":
+        with embedded_broker() as broker:
+            yield broker
+    else:
+        with real_broker(retention_ms=1_000, segment_bytes=1_048_576) as broker:
+            yield broker
+
+
+async def earliest(broker: Broker) -> int:
+    """The highest first offset of the topic's partitions: above 0, something is forgotten."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
+    await consumer.start()
+    try:
+        topic = events_topic("publisher")
+        await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+        return max((await consumer.beginning_offsets(partitions)).values(), default=0)
+    finally:
+        await consumer.stop()
+
+
+async def speak(speaker: Side, padding: str, times: int) -> None:
+    account, counter = new_id(), new_id()
+    for _ in range(times // 10):
+        await speaker.database.run(account, lambda tx: toy.count(tx, counter, toy.Count(20, padding)))
+
+
+async def test_a_consumer_that_was_away_too_long_catches_up(
+    forgetful: Broker, service_database: Databases
+) -> None:
+    with service_database("publisher") as speaking, service_database("planner") as listening:
+        async with two_sides(speaking, listening, forgetful) as (speaker, listener):
+            speaker.start("relay", "source")
+            listener.start("consumer", "asks")
+            await speak(speaker, "", 20)
+            await eventually(lambda: listener.heard() != [], 30, what="the listener is there")
+            await eventually(lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears everything")
+            await listener.stop("consumer")
+
+            await speak(speaker, PADDING, 400)
+            await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said")
+            await eventually(lambda: earliest(forgetful), 60, what="the broker forgot some of it")
+
+            listener.start("consumer")
+            await speak(speaker, "", 20)
+            await eventually(
+                lambda: sorted(listener.heard()) == speaker.said(), 120, what="it caught up with everything"
+            )
+            await eventually(
+                lambda: speaker.scalar("SELECT count(*) FROM catch_ups") == 0, 60, what="the catch-up has ended"
+            )
+            assert sorted(listener.heard()) == speaker.said()
+
+
+async def test_without_asking_it_would_miss_them(service_database: Databases) -> None:
+    """The control of the test above: the gap is real."""
+    with (
+        embedded_broker() as broker,
+        service_database("publisher") as speaking,
+        service_database("planner") as listening,
+    ):
+        async with two_sides(speaking, listening, broker) as (speaker, listener):
+            speaker.start("relay")
+            await speak(speaker, PADDING, 400)
+            await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said")
+            listener.start("consumer")
+            await speak(speaker, "", 20)
+            last = speaker.said()[-1]
+            await eventually(lambda: last in listener.heard(), 30, what="the newest is heard")
+            assert len(listener.heard()) < len(speaker.said())
+            assert listener.scalar("SELECT count(*) FROM catch_up_requests") == 1
+
+
+async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases) -> None:
+    """The in-memory broker died with what was not heard yet; services start again against an empty one."""
+    with service_database("publisher") as speaking, service_database("planner") as listening:
+        with embedded_broker() as first:
+            async with two_sides(speaking, listening, first) as (speaker, listener):
+                speaker.start("relay")
+                listener.start("consumer")
+                await speak(speaker, "", 20)
+                await eventually(lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears all")
+                await listener.stop("consumer")
+                await speak(speaker, "", 50)
+                await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 30, what="all was said")
+                with embedded_broker() as second:
+                    await speaker.stop()
+                    await listener.stop()
+                    for side in (speaker, listener):
+                        side.broker = second
+                    speaker.start("relay", "source")
+                    listener.start("consumer", "asks")
+                    await eventually(
+                        lambda: sorted(listener.heard()) == speaker.said(), 60, what="it caught up"
+                    )
+                    await listener.stop()
+                    await speaker.stop()
