@@ -1,0 +1,1 @@
+"""The names of the planner's clusters, as this service knows them."""

@@ -1,0 +1,1 @@
+"""Articles: written, reviewed, approved, handed to the publisher."""

@@ -1,0 +1,1 @@
+"""The pictures of an article: described first, made afterwards."""
