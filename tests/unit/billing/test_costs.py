@@ -45,7 +45,7 @@ def test_an_image_costs_by_its_model(model: str, millicredits: int) -> None:
 
 
 def test_an_unknown_image_model_is_refused_by_name() -> None:
-    with pytest.raises(UnknownImageModel, match="'crayon'.*local") as refused:
+    with pytest.raises(UnknownImageModel, match=r"'crayon'.*local") as refused:
         cost("image", 1, "crayon")
     assert refused.value.details == {"model": "crayon"}
 

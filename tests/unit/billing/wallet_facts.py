@@ -123,9 +123,7 @@ def reserve(id: UUID, **items: int) -> ReserveCredits:
     return ReserveCredits(
         operation_id=id,
         function="generate_content",
-        items=tuple(
-            OperationItem(item_id=ids[name], charge=words(units)) for name, units in items.items()
-        ),
+        items=tuple(OperationItem(item_id=ids[name], charge=words(units)) for name, units in items.items()),
         card=DEFAULT_CARD,
         expires_at=LATER,
         origin=ORIGIN,

@@ -1,8 +1,8 @@
 """What may be decided about an account's credits. Amounts are millicredits; each command answers `[]` when it comes again.
 
-Credits that a reservation holds outlive the grant they came from: when the grant's end comes, only what is available of it
-expires, and the rest as soon as a reservation gives it back. So a running operation is never left unpaid, and
-`0 <= available <= balance` holds at every step.
+Reservations hold credits of grants that are over before those of any other grant, and what they hold outlives its grant: at a
+grant's end the part of it that nothing holds expires, the rest as soon as it is given back. So a running operation is
+never left unpaid, no bought credit stands in for an expired one, and `0 <= available <= balance` holds at every step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -257,7 +257,9 @@ def expire_grant(command: ExpireGrant, wallet: Wallet) -> list[WalletEvent]:
     found = wallet.grants.get(command.grant_id)
     if found is None or found.lapsed or found.expires_at is None or command.at < found.expires_at:
         return []
-    return [_expired(wallet, command.grant_id, min(found.left, wallet.available))]
+    held_elsewhere = sum(grant.left for grant in wallet.grants.values() if grant.lapsed)
+    held_here = max(0, wallet.reserved - held_elsewhere)
+    return [_expired(wallet, command.grant_id, max(0, found.left - held_here))]
 
 
 def _reservation(wallet: Wallet, operation_id: UUID) -> Reservation | None:
@@ -319,13 +321,21 @@ def _give_back(
         error_code=error_code,
         provider_cost_micro_usd=provider_cost_micro_usd,
     )
-    events: list[WalletEvent] = [released]
-    wallet = evolve(wallet, released)
-    for lapsed in sorted((g for g in wallet.grants.values() if g.lapsed), key=lambda g: g.grant_id):
-        left = min(lapsed.left, wallet.available)
-        if left:
-            events.append(_expired(wallet, lapsed.grant_id, left))
-            wallet = evolve(wallet, events[-1])
+    return [released, *_expire_freed(evolve(wallet, released))]
+
+
+def _expire_freed(wallet: Wallet) -> list[WalletEvent]:
+    """What no reservation holds any more of grants that are over."""
+    events: list[WalletEvent] = []
+    lapsed = [grant for grant in wallet.grants.values() if grant.lapsed]
+    free = sum(grant.left for grant in lapsed) - wallet.reserved
+    for over in sorted(lapsed, key=lambda g: g.grant_id):
+        amount = min(over.left, free)
+        if amount <= 0:
+            break
+        events.append(_expired(wallet, over.grant_id, amount))
+        wallet = evolve(wallet, events[-1])
+        free -= amount
     return events
 
 

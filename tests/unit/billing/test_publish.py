@@ -1,0 +1,107 @@
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from billing.model import MODEL
+from billing.publish import publish
+from billing.rates.default_card import DEFAULT_CARD
+from billing.rates.events import RateCardPublished
+from billing.wallets.events import CreditsWrittenOff
+from common.contracts import Contract, spec_of
+from common.contracts import billing as said
+from common.eventsourcing.event import Event, Meta, Recorded
+
+from tests.unit.billing.wallet_facts import (
+    GRANT,
+    I1,
+    LATER,
+    NOON,
+    ORIGIN,
+    A,
+    deducted,
+    expired,
+    granted,
+    refused,
+    released,
+    reserved,
+    words,
+)
+
+PUBLIC: list[tuple[Event, Contract]] = [
+    (RateCardPublished(DEFAULT_CARD), said.RateCardPublished(card=DEFAULT_CARD)),
+    (
+        granted(5, expires_at=NOON),
+        said.CreditsGranted(
+            grant_id=GRANT, kind="plan", amount=5, balance=5, available=5, expires_at=NOON.isoformat()
+        ),
+    ),
+    (
+        granted(5),
+        said.CreditsGranted(grant_id=GRANT, kind="plan", amount=5, balance=5, available=5, expires_at=None),
+    ),
+    (
+        reserved(A, {I1: 3}, balance=5, available=2),
+        said.CreditsReserved(operation_id=A, amount=3, balance=5, available=2, expires_at=LATER.isoformat()),
+    ),
+    (refused(A, 9, 5), said.CreditsRefused(operation_id=A, needed=9, available=5)),
+    (
+        deducted(A, I1, 1, balance=4, available=2, held=2, maximum=3, charge=words(1)),
+        said.CreditsDeducted(
+            operation_id=A,
+            item_id=I1,
+            function="generate_content",
+            amount=1,
+            balance=4,
+            available=2,
+            run_id=ORIGIN.run_id,
+        ),
+    ),
+    (
+        released(A, (), 2, "settled", balance=4, available=4, held=0),
+        said.CreditsReleased(operation_id=A, amount=2, reason="settled", balance=4, available=4),
+    ),
+    (
+        expired(GRANT, 4, balance=0, available=0),
+        said.CreditsExpired(grant_id=GRANT, amount=4, balance=0, available=0),
+    ),
+    (
+        CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
+        said.CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
+    ),
+]
+
+
+def recorded(event: Event) -> Recorded[Any]:
+    return Recorded(
+        1, UUID(int=9), "wallet-x", 1, UUID(int=8), event, Meta(), datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize(("fact", "contract"), PUBLIC)
+def test_a_fact_is_said_in_public(fact: Event, contract: Contract) -> None:
+    assert publish(recorded(fact)) == contract
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        released(A, (I1,), 0, "failed", balance=4, available=4, held=0),
+        expired(GRANT, 0, balance=4, available=0),
+    ],
+)
+def test_a_movement_of_nothing_is_not_said(fact: Event) -> None:
+    assert publish(recorded(fact)) is None
+
+
+def test_every_stored_fact_has_its_public_form() -> None:
+    assert {type(fact) for fact, _ in PUBLIC} == set(MODEL.types.classes)
+
+
+def test_everything_said_is_billings_to_say() -> None:
+    assert all("billing" in spec_of(type(contract)).by for _, contract in PUBLIC)
+
+
+def test_a_fact_of_nobody_is_a_programming_error() -> None:
+    with pytest.raises(AssertionError):
+        publish(recorded(cast("Any", object())))

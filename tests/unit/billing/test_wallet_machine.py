@@ -1,0 +1,160 @@
+"""Whatever is asked of a wallet in whatever order: the ledger adds up and nobody owes anything."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from billing.rates.default_card import DEFAULT_CARD
+from billing.wallets.decisions import (
+    WALLET,
+    ExpireGrant,
+    ExpireReservation,
+    GrantCredits,
+    OperationUnknown,
+    ReleaseItems,
+    ReserveCredits,
+    SettleItem,
+    WalletCommand,
+)
+from billing.wallets.events import (
+    CreditsDeducted,
+    CreditsExpired,
+    CreditsGranted,
+    CreditsReleased,
+    CreditsReserved,
+    CreditsWrittenOff,
+    Wallet,
+    WalletEvent,
+)
+from common.contracts.operations import Charge, OperationItem
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.unit.billing.wallet_facts import NOON, ORIGIN, USAGE
+
+OPERATIONS = st.integers(1, 12).map(lambda n: UUID(int=1000 + n))
+ITEMS = st.integers(1, 3).map(lambda n: UUID(int=2000 + n))
+GRANTS = st.integers(1, 8).map(lambda n: UUID(int=3000 + n))
+WORDS = st.integers(0, 3_000)
+
+
+class WalletMachine(RuleBasedStateMachine):
+    """Keeps a ledger of its own beside the wallet, by the facts' amounts alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wallet = Wallet()
+        self.facts: list[WalletEvent] = []
+        self.ledger = 0
+        self.granted = 0
+        self.reserved: dict[UUID, int] = {}
+        self.charged: set[tuple[UUID, UUID]] = set()
+        self.clock = NOON
+
+    def ask(self, command: WalletCommand) -> None:
+        before = self.wallet
+        try:
+            events = WALLET.decide(command, before)
+        except OperationUnknown:
+            return
+        for event in events:
+            self.wallet = WALLET.evolve(self.wallet, event)
+            self.book(event)
+            self.facts.append(event)  # type: ignore[arg-type]
+            self.adds_up()
+        assert not WALLET.decide(command, self.wallet), "the same command again must change nothing"
+
+    def book(self, event: object) -> None:
+        match event:
+            case CreditsGranted():
+                self.ledger += event.amount
+                self.granted += event.amount
+            case CreditsReserved():
+                assert event.operation_id not in self.reserved
+                self.reserved[event.operation_id] = event.amount
+            case CreditsDeducted():
+                assert (event.operation_id, event.item_id) not in self.charged, "charged twice"
+                assert event.amount == sum(share.amount for share in event.shares)
+                assert event.amount <= event.maximum
+                self.charged.add((event.operation_id, event.item_id))
+                self.ledger -= event.amount
+                if self.reserved[event.operation_id]:
+                    self.reserved[event.operation_id] -= event.amount
+            case CreditsReleased():
+                self.reserved[event.operation_id] -= event.amount
+            case CreditsExpired():
+                self.ledger -= event.amount
+            case CreditsWrittenOff():
+                assert event.amount > 0
+                assert self.reserved[event.operation_id] == 0, "only a late outcome is written off"
+        for name in ("balance", "available"):
+            said = getattr(event, name, None)
+            assert said is None or said == getattr(self.wallet, name), f"{type(event).__name__}.{name}"
+
+    @rule(id=GRANTS, amount=st.integers(1, 9_999), days=st.none() | st.integers(0, 5))
+    def grant(self, id: UUID, amount: int, days: int | None) -> None:
+        ends = None if days is None else self.clock + timedelta(days=days)
+        self.ask(GrantCredits(id, "purchase" if days is None else "plan", amount, ends))
+
+    @rule(id=OPERATIONS, items=st.dictionaries(ITEMS, WORDS, max_size=3))
+    def reserve(self, id: UUID, items: dict[UUID, int]) -> None:
+        wanted = tuple(
+            OperationItem(item_id=item, charge=Charge(kind="content_words", units=words))
+            for item, words in items.items()
+        )
+        ends = self.clock + timedelta(hours=2)
+        self.ask(ReserveCredits(id, "generate_content", wanted, DEFAULT_CARD, ends, ORIGIN))
+
+    @rule(id=OPERATIONS, item=ITEMS, words=WORDS)
+    def settle(self, id: UUID, item: UUID, words: int) -> None:
+        charge = Charge(kind="content_words", units=words)
+        self.ask(SettleItem(id, item, charge, USAGE, {1: DEFAULT_CARD}))
+
+    @rule(id=OPERATIONS, item=st.none() | ITEMS)
+    def fail(self, id: UUID, item: UUID | None) -> None:
+        self.ask(ReleaseItems(id, item, "failed", "X", 1))
+
+    @rule(id=OPERATIONS)
+    def cancel(self, id: UUID) -> None:
+        self.ask(ReleaseItems(id, None, "cancelled"))
+
+    @rule(minutes=st.integers(1, 3_000))
+    def time_passes(self, minutes: int) -> None:
+        self.clock += timedelta(minutes=minutes)
+
+    @rule(id=OPERATIONS)
+    def reservation_expires(self, id: UUID) -> None:
+        self.ask(ExpireReservation(id, self.clock))
+
+    @rule(id=GRANTS)
+    def grant_expires(self, id: UUID) -> None:
+        self.ask(ExpireGrant(id, self.clock))
+
+    @precondition(lambda self: len(self.facts) > 40)
+    @rule()
+    def is_folded_again(self) -> None:
+        assert WALLET.fold(self.facts) == self.wallet
+
+    @invariant()
+    def adds_up(self) -> None:
+        wallet = self.wallet
+        assert wallet.balance == self.ledger == sum(grant.left for grant in wallet.grants.values())
+        assert wallet.reserved == sum(self.reserved.values())
+        assert wallet.reserved == sum(held.held for held in wallet.reservations.values())
+        assert 0 <= wallet.available == wallet.balance - wallet.reserved
+        assert all(grant.left > 0 for grant in wallet.grants.values())
+
+    @invariant()
+    def what_is_over_is_held_by_reservations(self) -> None:
+        lapsed = sum(grant.left for grant in self.wallet.grants.values() if grant.lapsed)
+        assert lapsed <= self.wallet.reserved
+
+
+WalletMachine.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestWalletMachine = WalletMachine.TestCase
