@@ -53,7 +53,7 @@ content = sa.Table(
     sa.Column("categories", JSONB, nullable=False),
     sa.Column("word_count", sa.Integer, nullable=False),
     sa.Column("html", sa.Text),
-    sa.Column("object", JSONB),
+    sa.Column("object", JSONB(none_as_null=True)),
     sa.Column("external_id", sa.Text),
     sa.Column("external_url", sa.Text),
     sa.Column("error_code", sa.Text),
@@ -68,7 +68,7 @@ content_versions = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("word_count", sa.Integer, nullable=False),
     sa.Column("html", sa.Text),
-    sa.Column("object", JSONB),
+    sa.Column("object", JSONB(none_as_null=True)),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
 )

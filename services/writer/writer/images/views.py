@@ -35,7 +35,7 @@ images = sa.Table(
     sa.Column("alt_text", sa.Text, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("object", JSONB),
+    sa.Column("object", JSONB(none_as_null=True)),
     sa.Column("error_code", sa.Text),
     sa.Column("error", sa.Text),
 )
@@ -44,7 +44,7 @@ images = sa.Table(
 async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
     for fact in recorded:
         match fact.event:
-            case ImagePromptsWritten(content_id=content_id, images=drafts):
+            case ImagePromptsWritten(images=drafts):
                 await _put_aside(sql, fact)
                 for draft in drafts:
                     await _add(sql, fact, draft)
