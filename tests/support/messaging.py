@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from common.contracts.base import CONTROL_TOPIC
 from common.database import Database
 from common.messaging.catch_up import CatchUpSource, ask
 from common.messaging.consumer import Consumer
@@ -18,7 +19,6 @@ from common.messaging.inbox import Inbox
 from common.messaging.reactions import Reactions
 from common.messaging.relay import Relay
 from common.messaging.topics import ensure_topics, incarnation_of
-from common.contracts.base import CONTROL_TOPIC
 from common.supervision import Loop
 
 from tests.parts.kafka import RealKafka
@@ -48,7 +48,11 @@ def embedded_broker() -> Iterator[Broker]:
             [sys.executable, "-m", "igny8_local.broker", "--file", str(file)], Path(directory) / "log"
         )
         try:
-            wait_for(lambda: file.exists() and bool(file.read_text().strip()), 20, what="the embedded broker starts")
+            wait_for(
+                lambda: file.exists() and bool(file.read_text().strip()),
+                20,
+                what="the embedded broker starts",
+            )
             yield Broker(file.read_text().strip(), f"test-{process.pid}")
         finally:
             process.kill()

@@ -134,9 +134,12 @@ async def start(process: Process) -> None:
     await database.open()
     reactions = service.hears(runtime) if service.hears else service.reactions
     group = group_of(service.name)
-    source = CatchUpSource(
-        service.name, database, settings.kafka, lambda: process.relay and process.relay.wake()
-    )
+
+    def wake_relay() -> None:
+        if process.relay is not None:
+            process.relay.wake()
+
+    source = CatchUpSource(service.name, database, settings.kafka, wake_relay)
     embedded = bool(settings.kafka_incarnation)
 
     async def relay(loop: Loop) -> None:

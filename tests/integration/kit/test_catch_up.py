@@ -56,20 +56,26 @@ async def test_a_consumer_that_was_away_too_long_catches_up(
             listener.start("consumer", "asks")
             await speak(speaker, "", 20)
             await eventually(lambda: listener.heard() != [], 30, what="the listener is there")
-            await eventually(lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears everything")
+            await eventually(
+                lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears everything"
+            )
             await listener.stop("consumer")
 
             await speak(speaker, PADDING, 400)
-            await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said")
+            await eventually(
+                lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said"
+            )
             await eventually(lambda: earliest(forgetful), 60, what="the broker forgot some of it")
 
             listener.start("consumer")
             await speak(speaker, "", 20)
             await eventually(
-                lambda: sorted(listener.heard()) == speaker.said(), 120, what="it caught up with everything"
+                lambda: sorted(listener.heard()) == speaker.said(), 40, what="it caught up with everything"
             )
             await eventually(
-                lambda: speaker.scalar("SELECT count(*) FROM catch_ups") == 0, 60, what="the catch-up has ended"
+                lambda: speaker.scalar("SELECT count(*) FROM catch_ups") == 0,
+                60,
+                what="the catch-up has ended",
             )
             assert sorted(listener.heard()) == speaker.said()
 
@@ -84,7 +90,9 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
         async with two_sides(speaking, listening, broker) as (speaker, listener):
             speaker.start("relay")
             await speak(speaker, PADDING, 400)
-            await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said")
+            await eventually(
+                lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 60, what="all was said"
+            )
             listener.start("consumer")
             await speak(speaker, "", 20)
             last = speaker.said()[-1]
@@ -95,25 +103,26 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
 
 async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases) -> None:
     """The in-memory broker died with what was not heard yet; services start again against an empty one."""
-    with service_database("publisher") as speaking, service_database("planner") as listening:
-        with embedded_broker() as first:
-            async with two_sides(speaking, listening, first) as (speaker, listener):
-                speaker.start("relay")
-                listener.start("consumer")
-                await speak(speaker, "", 20)
-                await eventually(lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears all")
-                await listener.stop("consumer")
-                await speak(speaker, "", 50)
-                await eventually(lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 30, what="all was said")
-                with embedded_broker() as second:
-                    await speaker.stop()
-                    await listener.stop()
-                    for side in (speaker, listener):
-                        side.broker = second
-                    speaker.start("relay", "source")
-                    listener.start("consumer", "asks")
-                    await eventually(
-                        lambda: sorted(listener.heard()) == speaker.said(), 60, what="it caught up"
-                    )
-                    await listener.stop()
-                    await speaker.stop()
+    with service_database("publisher") as speaking, service_database("planner") as listening, embedded_broker() as first:
+        async with two_sides(speaking, listening, first) as (speaker, listener):
+            speaker.start("relay")
+            listener.start("consumer")
+            await speak(speaker, "", 20)
+            await eventually(lambda: sorted(listener.heard()) == speaker.said(), 30, what="it hears all")
+            await listener.stop("consumer")
+            await speak(speaker, "", 50)
+            await eventually(
+                lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 30, what="all was said"
+            )
+            with embedded_broker() as second:
+                await speaker.stop()
+                await listener.stop()
+                for side in (speaker, listener):
+                    side.broker = second
+                speaker.start("relay", "source")
+                listener.start("consumer", "asks")
+                await eventually(
+                    lambda: sorted(listener.heard()) == speaker.said(), 60, what="it caught up"
+                )
+                await listener.stop()
+                await speaker.stop()

@@ -121,14 +121,18 @@ async def test_a_poison_event_is_parked_its_neighbours_pass_and_retry_heals_it(
             listener.start("consumer", "dead_letters")
             said = speaker.said()
             await eventually(
-                lambda: len([1 for s, _ in only(listener, said) if str(good) in s]) == 5, 30, what="neighbours pass"
+                lambda: len([1 for s, _ in only(listener, said) if str(good) in s]) == 5,
+                30,
+                what="neighbours pass",
             )
             letters = "SELECT count(*) FROM dead_letters"
             assert listener.scalar(letters) == 5, "the stream's later events wait behind the first"
             with psycopg.connect(listener.urls.owner) as connection:
                 connection.execute("UPDATE dead_letters SET attempts = 5, next_attempt_at = now()")
             dead = "SELECT count(*) FROM dead_letters WHERE state = 'dead'"
-            await eventually(lambda: listener.scalar(dead) == 1, 30, what="the last attempt failed, a person decides")
+            await eventually(
+                lambda: listener.scalar(dead) == 1, 30, what="the last attempt failed, a person decides"
+            )
             poison.clear()
             with psycopg.connect(listener.urls.owner) as connection:
                 connection.execute("UPDATE dead_letters SET state = 'retrying', next_attempt_at = now()")

@@ -15,7 +15,9 @@ from tests.support.database import ServiceUrls
 
 
 @pytest.fixture
-async def urls(service_database: Callable[[str], AbstractContextManager[ServiceUrls]]) -> AsyncIterator[ServiceUrls]:
+async def urls(
+    service_database: Callable[[str], AbstractContextManager[ServiceUrls]],
+) -> AsyncIterator[ServiceUrls]:
     with service_database("publisher") as urls:
         with psycopg.connect(urls.owner) as connection:
             connection.execute(toy.SCHEMA)
@@ -115,9 +117,7 @@ async def test_a_tenant_cannot_write_for_another(urls: ServiceUrls) -> None:
     with psycopg.connect(urls.service) as connection:
         connection.execute("SELECT set_config('app.account_id', %s, true)", (str(new_id()),))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(
-                "INSERT INTO toy_counters VALUES (%s, %s, 1, now())", (new_id(), new_id())
-            )
+            connection.execute("INSERT INTO toy_counters VALUES (%s, %s, 1, now())", (new_id(), new_id()))
 
 
 async def test_every_table_with_tenants_is_guarded(urls: ServiceUrls) -> None:

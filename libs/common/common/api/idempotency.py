@@ -31,7 +31,7 @@ class IdempotencyMiddleware:
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name: value for name, value in scope.get("headers", ())}
+        headers = dict(scope.get("headers", ()))
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
         token = headers.get(HEADER.lower().encode(), b"").decode("latin-1")
         multipart = headers.get(b"content-type", b"").startswith(b"multipart/")

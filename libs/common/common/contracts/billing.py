@@ -27,14 +27,14 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class RateCardPublished(Contract):
+class RateCardPublished(Contract, frozen=True, kw_only=True):
     """For every tenant: said on the system account's key."""
 
     card: RateCard
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsGranted(Contract):
+class CreditsGranted(Contract, frozen=True, kw_only=True):
     grant_id: UUID
     kind: GrantKind
     amount: Millicredits
@@ -44,7 +44,7 @@ class CreditsGranted(Contract):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsReserved(Contract):
+class CreditsReserved(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     amount: Millicredits
     balance: Millicredits
@@ -53,14 +53,14 @@ class CreditsReserved(Contract):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsRefused(Contract):
+class CreditsRefused(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     needed: Millicredits
     available: Millicredits
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsDeducted(Contract):
+class CreditsDeducted(Contract, frozen=True, kw_only=True):
     """One item of an operation was charged; `amount` 0 where nothing was left to charge."""
 
     operation_id: UUID
@@ -73,7 +73,7 @@ class CreditsDeducted(Contract):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsReleased(Contract):
+class CreditsReleased(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     amount: Millicredits
     reason: Literal["settled", "failed", "expired", "cancelled"]
@@ -82,7 +82,7 @@ class CreditsReleased(Contract):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsExpired(Contract):
+class CreditsExpired(Contract, frozen=True, kw_only=True):
     """What was left of a grant at its end."""
 
     grant_id: UUID
@@ -92,7 +92,7 @@ class CreditsExpired(Contract):
 
 
 @contract(by=("billing",), heard_by=HEARERS)
-class CreditsWrittenOff(Contract):
+class CreditsWrittenOff(Contract, frozen=True, kw_only=True):
     """The part of a late outcome's price that nothing was left to pay."""
 
     operation_id: UUID

@@ -9,18 +9,17 @@ Phase = Literal["Initializing", "Processing", "AI Analysis", "Saving", "Complete
 
 
 @contract(by=SERVICES, heard_by=SERVICES, topic=CONTROL_TOPIC)
-class CatchUpRequested(Contract):
+class CatchUpRequested(Contract, frozen=True, kw_only=True):
     """`consumer` missed events of `source`: the source says again what it recorded since `since`."""
 
     source: str
     consumer: str
-    last_event_id: UUID | None
-    since: str | None
-    """RFC 3339 of the consumer's last event of that partition, None for everything."""
+    since: str
+    """RFC 3339: when the consumer's last event of that partition was recorded; the epoch for everything."""
 
 
 @contract(by=("planner", "writer"), heard_by=("gateway",), topic=PROGRESS_TOPIC)
-class ProgressReported(Contract):
+class ProgressReported(Contract, frozen=True, kw_only=True):
     """Transient: lost without harm, the final state comes from the outcome."""
 
     operation_id: UUID

@@ -22,7 +22,7 @@ class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class AccountRegistered(Contract):
+class AccountRegistered(Contract, frozen=True, kw_only=True):
     account_id: UUID
     slug: str
     status: AccountStatus
@@ -31,7 +31,7 @@ class AccountRegistered(Contract):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SiteAdded(Contract):
+class SiteAdded(Contract, frozen=True, kw_only=True):
     site_id: UUID
     name: str
     slug: str
@@ -41,7 +41,7 @@ class SiteAdded(Contract):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SiteChanged(Contract):
+class SiteChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     name: str
     slug: str
@@ -51,12 +51,12 @@ class SiteChanged(Contract):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SiteArchived(Contract):
+class SiteArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SectorAdded(Contract):
+class SectorAdded(Contract, frozen=True, kw_only=True):
     sector_id: UUID
     site_id: UUID
     name: str
@@ -65,7 +65,7 @@ class SectorAdded(Contract):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SectorChanged(Contract):
+class SectorChanged(Contract, frozen=True, kw_only=True):
     sector_id: UUID
     site_id: UUID
     name: str
@@ -74,20 +74,20 @@ class SectorChanged(Contract):
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SectorArchived(Contract):
+class SectorArchived(Contract, frozen=True, kw_only=True):
     sector_id: UUID
     site_id: UUID
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class MembershipChanged(Contract):
+class MembershipChanged(Contract, frozen=True, kw_only=True):
     user_id: UUID
     role: Role
     active: bool = True
 
 
 @contract(by=("gateway",), heard_by=ALL)
-class SiteWordPressConfigured(Contract):
+class SiteWordPressConfigured(Contract, frozen=True, kw_only=True):
     site_id: UUID
     url: str
     username: str

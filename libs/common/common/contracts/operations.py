@@ -51,7 +51,7 @@ class OperationItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner", "writer"), heard_by=("billing", "gateway"))
-class AIOperationRequested(Contract):
+class AIOperationRequested(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     function: Function
     items: tuple[OperationItem, ...]
@@ -65,7 +65,7 @@ class AIOperationRequested(Contract):
 
 
 @contract(by=("planner", "writer"), heard_by=("billing", "planner", "gateway"))
-class AIOperationFailed(Contract):
+class AIOperationFailed(Contract, frozen=True, kw_only=True):
     """One item of an operation ended without a result and costs nothing; `item_id` None ends all open items."""
 
     operation_id: UUID
@@ -78,7 +78,7 @@ class AIOperationFailed(Contract):
 
 
 @contract(by=("planner", "writer"), heard_by=("billing", "planner", "gateway"))
-class AIOperationCancelled(Contract):
+class AIOperationCancelled(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     function: Function
     reason: str

@@ -27,7 +27,7 @@ class KeywordItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner",), heard_by=("gateway",))
-class KeywordsChanged(Contract):
+class KeywordsChanged(Contract, frozen=True, kw_only=True):
     """Up to 500 keywords of one sector as they are now."""
 
     site_id: UUID
@@ -36,7 +36,7 @@ class KeywordsChanged(Contract):
 
 
 @contract(by=("planner",), heard_by=("gateway",))
-class KeywordsArchived(Contract):
+class KeywordsArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     keyword_ids: tuple[UUID, ...]
@@ -51,7 +51,7 @@ class ClusterItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner",), heard_by=("billing", "writer", "gateway"))
-class KeywordsClustered(Contract):
+class KeywordsClustered(Contract, frozen=True, kw_only=True):
     """Outcome of `auto_cluster`. Long lists travel in parts; only the last part carries the `charge`."""
 
     operation_id: UUID
@@ -73,14 +73,14 @@ class ClusterName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner",), heard_by=("writer", "gateway"))
-class ClustersChanged(Contract):
+class ClustersChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     clusters: tuple[ClusterName, ...]
 
 
 @contract(by=("planner",), heard_by=("writer", "gateway"))
-class ClustersArchived(Contract):
+class ClustersArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     cluster_ids: tuple[UUID, ...]
@@ -98,7 +98,7 @@ class IdeaItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner",), heard_by=("billing", "gateway"))
-class IdeasGenerated(Contract):
+class IdeasGenerated(Contract, frozen=True, kw_only=True):
     """Outcome of `generate_ideas` for one cluster (`item_id` = cluster_id)."""
 
     operation_id: UUID
@@ -118,21 +118,21 @@ class IdeaTitle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("planner",), heard_by=("gateway",))
-class IdeasChanged(Contract):
+class IdeasChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     ideas: tuple[IdeaTitle, ...]
 
 
 @contract(by=("planner",), heard_by=("gateway",))
-class IdeasArchived(Contract):
+class IdeasArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     idea_ids: tuple[UUID, ...]
 
 
 @contract(by=("planner",), heard_by=("writer",))
-class IdeasQueued(Contract):
+class IdeasQueued(Contract, frozen=True, kw_only=True):
     """Ideas to become tasks; the writer makes one task per idea, once."""
 
     site_id: UUID
@@ -142,7 +142,7 @@ class IdeasQueued(Contract):
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineRunStarted(Contract):
+class PipelineRunStarted(Contract, frozen=True, kw_only=True):
     run_id: UUID
     site_id: UUID
     sector_id: UUID
@@ -151,7 +151,7 @@ class PipelineRunStarted(Contract):
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineStageStarted(Contract):
+class PipelineStageStarted(Contract, frozen=True, kw_only=True):
     """The owning service works on `items`: 4 task ids, 5 content ids, 6 image ids, 7 content ids; 1 to 3 stay in the planner."""
 
     run_id: UUID
@@ -164,7 +164,7 @@ class PipelineStageStarted(Contract):
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineStageFinished(Contract):
+class PipelineStageFinished(Contract, frozen=True, kw_only=True):
     run_id: UUID
     stage: Stage
     items: int
@@ -173,22 +173,22 @@ class PipelineStageFinished(Contract):
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineRunPaused(Contract):
+class PipelineRunPaused(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineRunResumed(Contract):
+class PipelineRunResumed(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineRunCancelled(Contract):
+class PipelineRunCancelled(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
 @contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
-class PipelineRunFinished(Contract):
+class PipelineRunFinished(Contract, frozen=True, kw_only=True):
     run_id: UUID
     outcome: Literal["completed", "failed"]
     reason: str | None = None

@@ -6,14 +6,14 @@ from common.contracts.base import Contract, contract
 
 
 @contract(by=("publisher",), heard_by=("gateway",))
-class SiteConnected(Contract):
+class SiteConnected(Contract, frozen=True, kw_only=True):
     site_id: UUID
     integration_id: UUID
     platform: str
 
 
 @contract(by=("publisher",), heard_by=("gateway",))
-class SiteConnectionFailed(Contract):
+class SiteConnectionFailed(Contract, frozen=True, kw_only=True):
     site_id: UUID
     integration_id: UUID
     error_code: str
@@ -21,7 +21,7 @@ class SiteConnectionFailed(Contract):
 
 
 @contract(by=("publisher",), heard_by=("writer",))
-class PublishRequested(Contract):
+class PublishRequested(Contract, frozen=True, kw_only=True):
     """Somebody asked for it at the integration; the writer answers with `ContentReadyToPublish` if it is approved."""
 
     content_id: UUID
@@ -29,7 +29,7 @@ class PublishRequested(Contract):
 
 
 @contract(by=("publisher",), heard_by=("writer", "planner", "gateway"))
-class ContentPublished(Contract):
+class ContentPublished(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     site_id: UUID
@@ -39,14 +39,14 @@ class ContentPublished(Contract):
 
 
 @contract(by=("publisher",), heard_by=("writer", "planner", "gateway"))
-class ContentUnpublished(Contract):
+class ContentUnpublished(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     site_id: UUID
 
 
 @contract(by=("publisher",), heard_by=("writer", "planner", "gateway"))
-class PublishFailed(Contract):
+class PublishFailed(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     site_id: UUID

@@ -27,7 +27,7 @@ class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class TasksCreated(Contract):
+class TasksCreated(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     tasks: tuple[TaskItem, ...]
@@ -35,14 +35,14 @@ class TasksCreated(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class TasksChanged(Contract):
+class TasksChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     tasks: tuple[TaskItem, ...]
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class TaskFailed(Contract):
+class TaskFailed(Contract, frozen=True, kw_only=True):
     task_id: UUID
     operation_id: UUID
     error_code: str
@@ -51,7 +51,7 @@ class TaskFailed(Contract):
 
 
 @contract(by=("writer",), heard_by=("billing", "planner", "gateway"))
-class ContentGenerated(Contract):
+class ContentGenerated(Contract, frozen=True, kw_only=True):
     """Outcome of `generate_content` for one task (`item_id` = task_id)."""
 
     operation_id: UUID
@@ -68,7 +68,7 @@ class ContentGenerated(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class ContentChanged(Contract):
+class ContentChanged(Contract, frozen=True, kw_only=True):
     content_id: UUID
     site_id: UUID
     sector_id: UUID
@@ -78,7 +78,7 @@ class ContentChanged(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class ContentSubmittedForReview(Contract):
+class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     title: str
@@ -86,7 +86,7 @@ class ContentSubmittedForReview(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class ContentApproved(Contract):
+class ContentApproved(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     title: str
@@ -95,7 +95,7 @@ class ContentApproved(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class ContentRejected(Contract):
+class ContentRejected(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
     title: str
@@ -103,7 +103,7 @@ class ContentRejected(Contract):
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))
-class ContentArchived(Contract):
+class ContentArchived(Contract, frozen=True, kw_only=True):
     content_id: UUID
 
 
@@ -115,7 +115,7 @@ class ImageItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("writer",), heard_by=("billing", "planner", "gateway"))
-class ImagePromptsGenerated(Contract):
+class ImagePromptsGenerated(Contract, frozen=True, kw_only=True):
     """Outcome of `generate_image_prompts` for one content (`item_id` = content_id)."""
 
     operation_id: UUID
@@ -130,7 +130,7 @@ class ImagePromptsGenerated(Contract):
 
 
 @contract(by=("writer",), heard_by=("billing", "planner", "gateway"))
-class ImagesGenerated(Contract):
+class ImagesGenerated(Contract, frozen=True, kw_only=True):
     """Outcome of `generate_images` for one image (`item_id` = image_id)."""
 
     operation_id: UUID
@@ -161,7 +161,7 @@ class PublishImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contract(by=("writer",), heard_by=("publisher",))
-class ContentReadyToPublish(Contract):
+class ContentReadyToPublish(Contract, frozen=True, kw_only=True):
     """The only event that publishes. `version` is the approved one; the body is in the object store."""
 
     content_id: UUID
@@ -183,6 +183,6 @@ class ContentReadyToPublish(Contract):
 
 
 @contract(by=("writer",), heard_by=("publisher",))
-class TaxonomyTermsChanged(Contract):
+class TaxonomyTermsChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     terms: tuple[TermItem, ...]

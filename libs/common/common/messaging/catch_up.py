@@ -27,8 +27,8 @@ log = structlog.get_logger()
 MARGIN = timedelta(seconds=60)
 """Positions follow commits only within an account, and times are those of a transaction's start: the longest
 transaction (30 s by the session's time-outs) may have committed behind the consumer's last event; twice that is sure."""
-SLICE_ROWS, SLICE_BYTES = 2_000, 1_000_000
-"""Five slices fit into what the embedded broker remembers of one partition."""
+SLICE_ROWS, SLICE_BYTES = 2_000, 2_000_000
+"""Two slices fit into what the embedded broker remembers of one partition."""
 POLL_SECONDS = 0.25
 
 
@@ -38,18 +38,16 @@ async def ask(database: Database, producer: DirectProducer, beat: Callable[[], N
         beat()
         async with database.transaction(None) as tx:
             rows = await tx.all(
-                "SELECT consumer, source, since, nullif(since, '-infinity') AS moment FROM catch_up_requests"
-                " ORDER BY consumer, source"
+                "SELECT consumer, source, since FROM catch_up_requests ORDER BY consumer, source"
             )
         for row in rows:
-            moment: datetime | None = row["moment"]
-            log.warning("catch_up_asked", source=row["source"], since=str(moment))
+            since: datetime = row["since"]
+            log.warning("catch_up_asked", source=row["source"], since=since.isoformat())
             await producer.send(
                 CatchUpRequested(
                     source=row["source"],
                     consumer=row["consumer"],
-                    last_event_id=None,
-                    since=moment.isoformat() if moment else None,
+                    since=since.isoformat(),
                 )
             )
             async with database.transaction(None) as tx:
@@ -80,10 +78,10 @@ class CatchUpSource:
                 continue
             request = event.data
             if isinstance(request, CatchUpRequested) and request.source == self._service:
-                since = datetime.fromisoformat(request.since) - MARGIN if request.since else None
+                since = datetime.fromisoformat(request.since) - MARGIN
                 await self._begin(request.consumer, since)
 
-    async def _begin(self, consumer: str, since: datetime | None) -> None:
+    async def _begin(self, consumer: str, since: datetime) -> None:
         async with self._database.transaction(None) as tx:
             await tx.execute(
                 "INSERT INTO catch_ups AS c (consumer, start_position, next_position, until_position)"
@@ -141,7 +139,7 @@ class CatchUpSource:
         ends = await end_offsets(self._kafka, topic)
         while True:
             beat()
-            committed = await committed_offsets(self._kafka, consumer)
+            committed = await committed_offsets(self._kafka, consumer, list(ends))
             if all(committed.get(partition, 0) >= end for partition, end in ends.items() if end > 0):
                 return
             await asyncio.sleep(POLL_SECONDS)
@@ -166,12 +164,16 @@ async def end_offsets(kafka: str, topic: str) -> dict[TopicPartition, int]:
         await consumer.stop()
 
 
-async def committed_offsets(kafka: str, group: str) -> dict[TopicPartition, int]:
-    """What a consumer group has committed."""
+async def committed_offsets(
+    kafka: str, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """What a consumer group has committed of these partitions (the embedded broker cannot say it of "all")."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        offsets: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+        offsets: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(
+            group, partitions=list(partitions)
+        )
         return {partition: int(found.offset) for partition, found in offsets.items()}
     finally:
         await admin.close()

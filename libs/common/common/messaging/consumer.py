@@ -175,7 +175,8 @@ class Consumer:
                 offset = known.get((partition.topic, partition.partition))
                 if offset is not None:
                     consumer.seek(partition, offset)
-                    self._done[partition] = offset
+                    # Said to Kafka as well: a last commit may have been lost, and a catch-up waits for this figure.
+                    self._handled[partition] = self._done[partition] = offset
         self._client = consumer
         self.assigned = True
 

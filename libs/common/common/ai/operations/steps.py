@@ -23,7 +23,7 @@ from common.ai.operations.decisions import (
 )
 from common.ai.operations.events import NotRequested, Operation, OperationRequested
 from common.ai.providers import ProviderError
-from common.ai import registry
+from common.ai.registry import function_named
 from common.api.runtime import RuntimeOf
 from common.contracts.billing import CreditsRefused, CreditsReserved
 from common.contracts.control import Phase, ProgressReported
@@ -163,7 +163,7 @@ class _Item:
 
     def __init__(self, function: Function, step: PaidStep, runtime: RuntimeOf) -> None:
         self._name = function
-        self._function: AIFunction[Any, Any] = registry.function(function)
+        self._function: AIFunction[Any, Any] = function_named(function)
         self._step = step
         self._runtime = runtime
 

@@ -1,13 +1,13 @@
 -- Record how far a consumer has come. A batch that starts above the recorded offset is a gap: the broker forgot what lay
 -- between, and the consumer asks the topic's source for it (catch_up_requests; `since` is its last event's time, or
--- NULL for everything when it never had one). Offsets never go back: a replayed batch changes nothing.
+-- the epoch when it never had one). Offsets never go back: a replayed batch changes nothing.
 CREATE FUNCTION advance_consumer(
     for_consumer text, for_incarnation text, topics text[], partitions integer[],
     firsts bigint[], nexts bigint[], times timestamptz[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO catch_up_requests (consumer, source, since)
-    SELECT for_consumer, split_part(batch.topic, '.', 2), min(coalesce(o.last_time, '-infinity'))
+    SELECT for_consumer, split_part(batch.topic, '.', 2), min(coalesce(o.last_time, 'epoch'))
     FROM unnest(topics, partitions, firsts) AS batch (topic, kafka_partition, first)
     LEFT JOIN consumer_offsets o ON o.consumer = for_consumer AND o.incarnation = for_incarnation
         AND o.topic = batch.topic AND o.partition = batch.kafka_partition

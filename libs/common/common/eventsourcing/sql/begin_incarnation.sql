@@ -8,7 +8,7 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO catch_up_requests (consumer, source, since)
-    SELECT for_consumer, split_part(t.topic, '.', 2), coalesce(min(o.last_time), '-infinity')
+    SELECT for_consumer, split_part(t.topic, '.', 2), coalesce(min(o.last_time), 'epoch')
     FROM unnest(topics) AS t (topic)
     LEFT JOIN consumer_offsets o ON o.consumer = for_consumer AND o.topic = t.topic
     WHERE t.topic LIKE 'igny8.%.events'

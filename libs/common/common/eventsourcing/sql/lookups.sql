@@ -20,7 +20,7 @@ $$;
 
 CREATE FUNCTION position_since(moment timestamptz) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
-    SELECT coalesce(min(e.position), 0) FROM events e WHERE moment IS NULL OR e.recorded_at >= moment
+    SELECT coalesce(min(e.position), 0) FROM events e WHERE e.recorded_at >= moment
 $$;
 
 CREATE FUNCTION last_position() RETURNS bigint

@@ -48,7 +48,7 @@ CREATE TABLE consumer_offsets (
 CREATE TABLE catch_up_requests (
     consumer text NOT NULL,
     source   text NOT NULL,
-    since    timestamptz,
+    since    timestamptz NOT NULL,
     PRIMARY KEY (consumer, source)
 );
 
