@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from tests.parts.ports import answers, free_port
 from tests.parts.process import Part, PartFailed, Process
 
-POM = Path(__file__).parent / "kafka" / "pom.xml"
+POM = Path(__file__).parent / "kafka_files" / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".parts" / "kafka"
 START_DEADLINE = 90.0
 JAVA_OPTIONS = [

@@ -13,7 +13,7 @@ from tests.parts.install import missing
 from tests.parts.ports import answers, free_port
 from tests.parts.process import Part, PartFailed, Process
 
-FILES = Path(__file__).parent / "wordpress"
+FILES = Path(__file__).parent / "wordpress_files"
 SOURCE = Path("/usr/share/wordpress")
 START_DEADLINE = 60.0
 UPLOAD_LIMIT = "32M"

@@ -60,7 +60,7 @@ def embedded_broker() -> Iterator[Broker]:
 
 @contextmanager
 def real_broker(**options: int) -> Iterator[Broker]:
-    with RealKafka(**options) as kafka:  # type: ignore[arg-type]
+    with RealKafka(**options) as kafka:
         yield Broker(kafka.bootstrap, "")
 
 
@@ -152,7 +152,7 @@ class Side:
 
     def scalar(self, query: str) -> object:
         with psycopg.connect(self.urls.owner) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+            row = connection.execute(query).fetchone()
         return row[0] if row else None
 
 

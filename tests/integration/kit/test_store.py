@@ -85,7 +85,7 @@ async def test_facts_can_be_neither_changed_nor_removed(database: Database, urls
             connection.execute("SELECT set_config('app.account_id', %s, false)", (str(account),))
             for change in ("UPDATE events SET type = 'x'", "DELETE FROM events", "TRUNCATE events"):
                 with pytest.raises(psycopg.Error) as refused, connection.transaction():
-                    connection.execute(change)  # type: ignore[call-overload]
+                    connection.execute(change)
                 assert isinstance(
                     refused.value, psycopg.errors.InsufficientPrivilege | psycopg.errors.RestrictViolation
                 )
@@ -143,7 +143,7 @@ async def test_the_relays_role_reads_facts_and_empties_the_outbox_and_nothing_el
             "SELECT * FROM dead_letters",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(forbidden)  # type: ignore[call-overload]
+                connection.execute(forbidden)
         connection.execute("DELETE FROM outbox")
 
 
