@@ -50,7 +50,7 @@ async def _run_at(tx: Transaction, due_at: datetime) -> None:
         set_={"due_at": statement.excluded.due_at},
         where=schedule.c.due_at > statement.excluded.due_at,
     )
-    if await tx.execute(earlier):
+    if await tx.first(earlier.returning(schedule.c.due_at)):
         await EXPIRE.defer(
             tx.connection,
             account_id=tx.account_id,
@@ -64,7 +64,8 @@ async def expire_due(tx: Transaction, due_at: datetime) -> None:
     """Expire what is due and wait for the next. Does nothing when another job has taken over since this one was deferred."""
     # The account's lock first, as the reactions take it: the other way round the two could wait for each other.
     await tx.load(WALLET, tx.account_id)
-    if not await tx.execute(sa.delete(schedule).where(schedule.c.due_at == due_at)):
+    mine = sa.delete(schedule).where(schedule.c.due_at == due_at).returning(schedule.c.due_at)
+    if await tx.first(mine) is None:
         return
     now: datetime = await tx.scalar(sa.select(sa.func.now()))
     operations, grants = await views.due(tx)
