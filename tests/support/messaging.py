@@ -59,8 +59,8 @@ def embedded_broker() -> Iterator[Broker]:
 
 
 @contextmanager
-def real_broker(**options: int) -> Iterator[Broker]:
-    with RealKafka(**options) as kafka:
+def real_broker(*, retention_ms: int | None = None, segment_bytes: int | None = None) -> Iterator[Broker]:
+    with RealKafka(retention_ms=retention_ms, segment_bytes=segment_bytes) as kafka:
         yield Broker(kafka.bootstrap, "")
 
 
