@@ -1,0 +1,7 @@
+"""`python -m writer`: run the service."""
+
+from common.service import main
+
+from writer.app import SERVICE
+
+main(SERVICE)

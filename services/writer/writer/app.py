@@ -1,0 +1,96 @@
+"""The writer, put together."""
+
+from collections.abc import Mapping
+
+from common.ai.operations import steps as operations
+from common.ai.operations import views as operation_views
+from common.ai.operations.decisions import OPERATION
+from common.ai.operations.steps import PaidStep
+from common.api.runtime import RuntimeOf
+from common.contracts.operations import Function
+from common.jobs.worker import JobHandler
+from common.messaging.reactions import Reactions
+from common.model import ServiceModel
+from common.objects import ObjectStore
+from common.replicas import accounts, balances, prices
+from common.replicas import metadata as replicas
+from common.service import Service
+
+from writer.charges import image_model
+from writer.clusters import replica as clusters
+from writer.content import api as content_api
+from writer.content import jobs as content_jobs
+from writer.content import reactions as content_reactions
+from writer.content import views as content_views
+from writer.content.decisions import CONTENT
+from writer.images import api as images_api
+from writer.images import views as images_views
+from writer.images.decisions import GALLERY
+from writer.images.jobs import GenerateImagePrompts, GenerateImages
+from writer.pipeline import reactions as pipeline
+from writer.publish import publish
+from writer.tasks import api as tasks_api
+from writer.tasks import reactions as tasks_reactions
+from writer.tasks import views as tasks_views
+from writer.tasks.decisions import TASK
+from writer.tasks.jobs import GenerateContent
+from writer.taxonomies import api as taxonomies_api
+from writer.taxonomies import views as taxonomies_views
+from writer.taxonomies.decisions import TERM
+
+
+def steps(objects: ObjectStore | None = None) -> Mapping[Function, PaidStep]:
+    """How the writer does its functions; reactions need no object store, jobs do."""
+    return {
+        "generate_content": GenerateContent(objects),
+        "generate_image_prompts": GenerateImagePrompts(),
+        "generate_images": GenerateImages(),
+    }
+
+
+def reactions(model: str) -> Reactions:
+    """All that the writer hears; `model` is the one that will make images."""
+    return Reactions().include(
+        [
+            accounts.reactions,
+            balances.reactions,
+            prices.reactions,
+            clusters.reactions,
+            tasks_reactions.reactions,
+            content_reactions.reactions,
+            operations.reactions(steps()),
+            pipeline.reactions(steps(), model),
+        ]
+    )
+
+
+def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
+    return (*operations.handlers(steps(runtime.objects), runtime), content_jobs.handler(runtime))
+
+
+SERVICE = Service(
+    name="writer",
+    model=ServiceModel(
+        "writer",
+        deciders=(TASK, CONTENT, GALLERY, TERM, OPERATION),
+        publish=publish,
+        projections=(
+            tasks_views.PROJECTION,
+            content_views.PROJECTION,
+            images_views.PROJECTION,
+            taxonomies_views.PROJECTION,
+            operation_views.PROJECTION,
+        ),
+        replicas=(*replicas.tables.values(), clusters.replica_clusters),
+    ),
+    reactions=reactions("local"),
+    hears=lambda runtime: reactions(image_model(runtime.settings)),
+    routers=(
+        tasks_api.router,
+        content_api.router,
+        images_api.router,
+        images_api.prompts_router,
+        taxonomies_api.router,
+    ),
+    jobs=jobs,
+)
