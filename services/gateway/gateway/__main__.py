@@ -1,0 +1,5 @@
+from common.service import main
+
+from gateway.app import SERVICE
+
+main(SERVICE)

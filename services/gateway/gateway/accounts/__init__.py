@@ -1,0 +1,1 @@
+"""An account with its sites, sectors and members: one stream, all of it public."""

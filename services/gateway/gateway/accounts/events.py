@@ -1,0 +1,208 @@
+"""What can happen to an account, and what is then true. Every one of these facts is public (see `publish.py`).
+
+Names of people and accounts are stored encrypted with the account's data key (`…_cipher`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+from uuid import UUID
+
+from common.contracts.gateway import AccountStatus, Role, SecretRef
+from common.eventsourcing.event import Event
+
+SiteActivity = Literal["active", "paused"]
+
+
+class AccountRegistered(Event, frozen=True):
+    account_id: UUID
+    slug: str
+    name_cipher: str
+    status: AccountStatus
+    trial_ends_at: str
+    """RFC 3339, UTC."""
+
+
+class MembershipChanged(Event, frozen=True):
+    user_id: UUID
+    role: Role
+    active: bool = True
+
+
+class SiteAdded(Event, frozen=True):
+    site_id: UUID
+    name: str
+    slug: str
+    domain: str
+    industry: str = ""
+    status: SiteActivity = "active"
+    is_active: bool = True
+
+
+class SiteChanged(Event, frozen=True):
+    site_id: UUID
+    name: str
+    slug: str
+    domain: str
+    industry: str
+    status: SiteActivity
+    is_active: bool
+
+
+class SiteArchived(Event, frozen=True):
+    site_id: UUID
+
+
+class SiteRestored(Event, frozen=True):
+    """Carries the whole site: a replica that kept only a tombstone needs it again."""
+
+    site_id: UUID
+    name: str
+    slug: str
+    domain: str
+    industry: str
+    status: SiteActivity
+    is_active: bool
+
+
+class SiteWordPressConfigured(Event, frozen=True):
+    site_id: UUID
+    url: str
+    username: str
+    secret: SecretRef
+
+
+class SectorAdded(Event, frozen=True):
+    sector_id: UUID
+    site_id: UUID
+    name: str
+    slug: str
+    industry_sector: str = ""
+    is_active: bool = True
+
+
+class SectorChanged(Event, frozen=True):
+    sector_id: UUID
+    site_id: UUID
+    name: str
+    slug: str
+    industry_sector: str
+    is_active: bool
+
+
+class SectorArchived(Event, frozen=True):
+    sector_id: UUID
+    site_id: UUID
+
+
+class SectorRestored(Event, frozen=True):
+    sector_id: UUID
+    site_id: UUID
+    name: str
+    slug: str
+    industry_sector: str
+    is_active: bool
+
+
+AccountEvent = (
+    AccountRegistered
+    | MembershipChanged
+    | SiteAdded
+    | SiteChanged
+    | SiteArchived
+    | SiteRestored
+    | SiteWordPressConfigured
+    | SectorAdded
+    | SectorChanged
+    | SectorArchived
+    | SectorRestored
+)
+
+
+@dataclass(frozen=True)
+class WordPress:
+    """How a site's WordPress is reached; the publisher owns the connection."""
+
+    url: str
+    username: str
+    secret: SecretRef
+
+
+@dataclass(frozen=True)
+class Site:
+    name: str
+    slug: str
+    domain: str
+    industry: str
+    status: SiteActivity
+    is_active: bool
+    archived: bool = False
+    wordpress: WordPress | None = None
+
+
+@dataclass(frozen=True)
+class Sector:
+    site_id: UUID
+    name: str
+    slug: str
+    industry_sector: str
+    is_active: bool
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class NotRegistered:
+    """Nobody has registered it."""
+
+
+@dataclass(frozen=True)
+class Account:
+    slug: str
+    status: AccountStatus
+    sites: Mapping[UUID, Site] = field(default_factory=dict)
+    sectors: Mapping[UUID, Sector] = field(default_factory=dict)
+    members: Mapping[UUID, Role] = field(default_factory=dict)
+
+
+AccountState = NotRegistered | Account
+
+
+def evolve(state: AccountState, event: AccountEvent) -> AccountState:
+    if isinstance(event, AccountRegistered):
+        return Account(event.slug, event.status)
+    if isinstance(state, NotRegistered):
+        return state
+    match event:
+        case MembershipChanged(user_id, role, active):
+            others = {id: held for id, held in state.members.items() if id != user_id}
+            return replace(state, members=others | {user_id: role} if active else others)
+        case SiteAdded(site_id, name, slug, domain, industry, status, is_active):
+            return _with_site(state, site_id, Site(name, slug, domain, industry, status, is_active))
+        case SiteChanged(site_id, name, slug, domain, industry, status, is_active) | SiteRestored(
+            site_id, name, slug, domain, industry, status, is_active
+        ):
+            wordpress = state.sites[site_id].wordpress
+            site = Site(name, slug, domain, industry, status, is_active, wordpress=wordpress)
+            return _with_site(state, site_id, site)
+        case SiteArchived(site_id):
+            return _with_site(state, site_id, replace(state.sites[site_id], archived=True))
+        case SiteWordPressConfigured(site_id, url, username, secret):
+            wordpress = WordPress(url, username, secret)
+            return _with_site(state, site_id, replace(state.sites[site_id], wordpress=wordpress))
+        case (
+            SectorAdded(sector_id, site_id, name, slug, industry_sector, is_active)
+            | SectorChanged(sector_id, site_id, name, slug, industry_sector, is_active)
+            | SectorRestored(sector_id, site_id, name, slug, industry_sector, is_active)
+        ):
+            return _with_sector(state, sector_id, Sector(site_id, name, slug, industry_sector, is_active))
+        case SectorArchived(sector_id):
+            return _with_sector(state, sector_id, replace(state.sectors[sector_id], archived=True))
+    assert_never(event)
+
+
+def _with_site(account: Account, site_id: UUID, site: Site) -> Account:
+    return replace(account, sites={**account.sites, site_id: site})
+
+
+def _with_sector(account: Account, sector_id: UUID, sector: Sector) -> Account:
+    return replace(account, sectors={**account.sectors, sector_id: sector})

@@ -1,0 +1,1 @@
+"""Read models over all services: progress and live updates."""

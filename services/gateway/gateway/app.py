@@ -1,0 +1,59 @@
+"""The gateway put together."""
+
+from typing import Any
+
+from common.api.runtime import RuntimeOf
+from common.messaging.reactions import Reactions
+from common.model import ServiceModel
+from common.service import Service
+from starlette.types import ASGIApp
+
+from gateway import openapi
+from gateway.accounts import api as accounts_api
+from gateway.accounts import views as accounts_views
+from gateway.accounts.decisions import ACCOUNT
+from gateway.activity import api as activity_api
+from gateway.activity import views as activity_views
+from gateway.activity.live import LiveReplicas
+from gateway.activity.reactions import notes, reactions
+from gateway.edge.app import Edge
+from gateway.edge.callers import Callers
+from gateway.edge.forwarder import Forwarder
+from gateway.edge.routes import parse_upstreams
+from gateway.parts import PartsOf, make_parts
+from gateway.publish import publish
+from gateway.users import api as users_api
+from gateway.users import views as users_views
+from gateway.users.decisions import USER
+
+MODEL = ServiceModel(
+    "gateway",
+    deciders=(ACCOUNT, USER),
+    publish=publish,
+    projections=(accounts_views.PROJECTION, users_views.PROJECTION),
+    replicas=activity_views.REPLICAS,
+)
+
+
+def _parts(runtime: RuntimeOf) -> PartsOf:
+    parts: PartsOf = runtime.extras["gateway"]
+    return parts
+
+
+def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
+    """Make the gateway's parts and put the edge around its own routes."""
+    runtime.extras["gateway"] = parts = make_parts(runtime)
+    runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
+    runtime.replicas = LiveReplicas(runtime.database, parts.live)
+    callers = Callers(parts.access_verifier, runtime.database)
+    forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
+    return Edge(own, callers, parts.identity, forwarder)
+
+
+def _hears(runtime: RuntimeOf) -> Reactions:
+    return reactions(_parts(runtime).live)
+
+
+_ROUTERS: tuple[Any, ...] = (users_api.router, accounts_api.router, activity_api.router, openapi.router)
+
+SERVICE = Service(name="gateway", model=MODEL, reactions=notes, routers=_ROUTERS, wrap=wrap, hears=_hears)

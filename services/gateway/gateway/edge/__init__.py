@@ -1,0 +1,1 @@
+"""The way in: authenticates, routes and forwards, streaming both ways."""

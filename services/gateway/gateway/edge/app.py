@@ -1,0 +1,140 @@
+"""The outermost ASGI app: request id, server span, authentication, then our own routes or a service's."""
+
+import re
+from collections.abc import Callable
+
+import structlog
+from common import telemetry
+from common.api.app import REQUEST_ID
+from common.api.envelope import failure
+from common.api.errors import ApiError
+from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
+from common.ids import new_id
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.edge.callers import Callers, refuse_writes
+from gateway.edge.forwarder import ClientGone, Forwarder, RawHeaders, end_to_end
+from gateway.edge.routes import Route, route
+
+log = structlog.get_logger()
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+_IDENTITY = HEADER.lower().encode()
+_ID = REQUEST_ID.encode()
+# What a client must not decide: its identity, and the headers we set ourselves.
+_OURS = frozenset((_IDENTITY, _ID, b"traceparent", b"tracestate", b"authorization", b"expect"))
+_QUIET = ("/livez", "/readyz")
+
+
+class Edge:
+    """Wraps the gateway's own app."""
+
+    def __init__(self, own: ASGIApp, callers: Callers, signer: IdentitySigner, forwarder: Forwarder) -> None:
+        self._own = own
+        self._callers = callers
+        self._signer = signer
+        self._forwarder = forwarder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            try:
+                await self._own(scope, receive, send)
+            finally:
+                if scope["type"] == "lifespan":
+                    await self._forwarder.close()
+            return
+        headers = end_to_end(scope["headers"])
+        request_id = _request_id(headers)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        answer = _Answer(send, request_id)
+        if scope["path"] in _QUIET:
+            await self._own({**scope, "headers": _passed_on(headers, {_ID: request_id})}, receive, answer)
+            return
+        name = f"{scope['method']} {scope['path']}"
+        attributes: dict[str, str | int] = {"http.request.method": scope["method"], "url.path": scope["path"]}
+        with telemetry.span_from(_header(headers, b"traceparent"), name, SpanKind.SERVER, attributes) as span:
+            try:
+                await self._serve(scope, receive, answer, headers, request_id)
+            except ApiError as error:
+                refusal = failure(
+                    error.status,
+                    error.code,
+                    error.message,
+                    errors=error.errors,
+                    details=error.details,
+                    headers=error.headers,
+                )
+                await refusal(scope, receive, answer)
+            except ClientGone:
+                log.info("client_gone", path=scope["path"])
+            span.set_attribute("http.response.status_code", answer.status)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, answer: "_Answer", headers: RawHeaders, request_id: str
+    ) -> None:
+        target = route(scope["method"], scope["path"])
+        identity = await self._identity(scope, headers, target, request_id)
+        ours = {_ID: request_id, _IDENTITY: self._signer.sign(identity)}
+        if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
+            ours[b"traceparent"] = traceparent
+        passed_on = _passed_on(headers, ours)
+        if target.public is not None:
+            # Its caller is nobody: two strangers' keys must not meet.
+            passed_on = [header for header in passed_on if header[0] != b"idempotency-key"]
+        if target.service is not None:
+            await self._forwarder.forward(
+                scope, receive, answer, service=target.service, path=target.path, headers=passed_on
+            )
+            return
+        if identity.user_id is not None and scope["method"] not in ("GET", "HEAD"):
+            # Before the client sees the answer, and so can rely on it in its next call.
+            answer.before_start = lambda: self._callers.forget(identity.account_id)
+        await self._own({**scope, "headers": passed_on}, receive, answer)
+
+    async def _identity(self, scope: Scope, headers: RawHeaders, target: Route, request_id: str) -> Identity:
+        if target.public is not None:
+            return anonymous(target.public, request_id)
+        identity = await self._callers.identify(_header(headers, b"authorization") or "", request_id)
+        refuse_writes(identity, scope["method"], target.path)
+        structlog.contextvars.bind_contextvars(
+            account_id=str(identity.account_id), user_id=str(identity.user_id)
+        )
+        return identity
+
+
+def _nothing() -> None:
+    return None
+
+
+class _Answer:
+    """The client's side of the answer: carries our request id and nobody else's."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode("latin-1")
+        self.status = 0
+        self.before_start: Callable[[], None] = _nothing
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.before_start()
+            self.status = message["status"]
+            kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != _ID]
+            message = {**message, "headers": [*kept, (_ID, self._request_id)]}
+        await self._send(message)
+
+
+def _request_id(headers: RawHeaders) -> str:
+    given = _header(headers, _ID) or ""
+    return given if _SANE_REQUEST_ID.fullmatch(given) else str(new_id())
+
+
+def _header(headers: RawHeaders, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == wanted), None)
+
+
+def _passed_on(headers: RawHeaders, ours: dict[bytes, str]) -> RawHeaders:
+    kept = [(name, value) for name, value in headers if name not in _OURS]
+    return [*kept, *((name, value.encode("latin-1")) for name, value in ours.items())]

@@ -1,0 +1,128 @@
+"""Who calls: an access token becomes the identity that services trust."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import UUID
+
+import sqlalchemy as sa
+from common.api.errors import ApiError, unauthorized
+from common.auth.identity import Identity
+from common.auth.tokens import InvalidToken, TokenVerifier
+from common.database import Database
+
+from gateway.accounts.views import accounts, members
+
+ACCESS_CACHE_SECONDS = 1.0
+"""How long another gateway's change of a membership goes unseen here; our own changes forget the entry at once."""
+MOST_CACHED = 10_000
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/")
+"""Open to an account that is suspended or whose trial has ended (PRODUCT §1)."""
+MODULES = ("planner", "writer", "billing", "automation", "publisher", "integration")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A member's standing in an account, as of `version` of the accounts stream."""
+
+    role: str
+    status: str
+    trial_ends_at: datetime
+    version: int
+
+    def plan_status(self, now: datetime) -> str:
+        return "trial_ended" if self.status == "trial" and self.trial_ends_at <= now else self.status
+
+
+class Callers:
+    """Verifies access tokens and knows their holders' standing."""
+
+    def __init__(self, verifier: TokenVerifier, database: Database) -> None:
+        self._verifier = verifier
+        self._database = database
+        self._tokens: dict[str, tuple[float, UUID, UUID]] = {}
+        self._access: dict[tuple[UUID, UUID], tuple[float, Access]] = {}
+        self._changes: dict[UUID, int] = {}
+
+    async def identify(self, authorization: str, request_id: str) -> Identity:
+        """The identity of a Bearer token's holder; raises 401."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized("Sign in: send `Authorization: Bearer` with an access token.")
+        account_id, user_id = await self._holder(token.strip())
+        access = await self._standing(account_id, user_id)
+        if access is None:
+            raise unauthorized("This user is no member of the account any more.")
+        return Identity(
+            account_id=account_id,
+            user_id=user_id,
+            role=access.role,
+            plan_status=access.plan_status(datetime.now(UTC)),
+            accounts_version=access.version,
+            modules=MODULES,
+            request_id=request_id,
+        )
+
+    def forget(self, account_id: UUID) -> None:
+        """Something of the account has changed here: the next request reads it again."""
+        # The number tells a read that is under way that what it will find is old.
+        self._changes[account_id] = self._changes.get(account_id, 0) + 1
+        for key in [key for key in self._access if key[0] == account_id]:
+            del self._access[key]
+
+    async def _holder(self, token: str) -> tuple[UUID, UUID]:
+        now = monotonic()
+        known = self._tokens.get(token)
+        if known is not None and known[0] > now:
+            return known[1], known[2]
+        try:
+            claims = await self._verifier.verify(token)
+            account_id, user_id = UUID(claims["account_id"]), UUID(claims["sub"])
+        except InvalidToken as error:
+            raise unauthorized(str(error)) from error
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
+            raise unauthorized("The token names no user and account.") from error
+        if len(self._tokens) >= MOST_CACHED:
+            self._tokens.clear()
+        remaining = claims["exp"] - datetime.now(UTC).timestamp()
+        self._tokens[token] = (now + max(0.0, min(remaining, 60.0)), account_id, user_id)
+        return account_id, user_id
+
+    async def _standing(self, account_id: UUID, user_id: UUID) -> Access | None:
+        key = (account_id, user_id)
+        known = self._access.get(key)
+        if known is not None and known[0] > monotonic():
+            return known[1]
+        changes = self._changes.get(account_id, 0)
+        async with self._database.transaction(account_id) as tx:
+            row = await tx.first(
+                sa.select(
+                    members.c.role, accounts.c.status, accounts.c.trial_ends_at, accounts.c.version
+                ).where(
+                    accounts.c.account_id == account_id,
+                    members.c.account_id == account_id,
+                    members.c.user_id == user_id,
+                    members.c.active,
+                )
+            )
+        if row is None:
+            return None
+        access = Access(**row)
+        if changes == self._changes.get(account_id, 0):
+            if len(self._access) >= MOST_CACHED:
+                self._access.clear()
+            self._access[key] = (monotonic() + ACCESS_CACHE_SECONDS, access)
+        return access
+
+
+def refuse_writes(identity: Identity, method: str, path: str) -> None:
+    """Raises 402 or 403 for a change that the account's standing forbids (PRODUCT §1)."""
+    if method in _SAFE or path.startswith(_ALWAYS_WRITABLE):
+        return
+    if identity.plan_status in ("trial_ended", "cancelled"):
+        raise ApiError(
+            "PLAN_REQUIRED", "The trial or the subscription has ended; choose a plan to go on.", status=402
+        )
+    if identity.plan_status == "suspended":
+        raise ApiError("ACCOUNT_SUSPENDED", "This account is suspended; it may only read.", status=403)

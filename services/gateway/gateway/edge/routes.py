@@ -1,0 +1,62 @@
+"""Which service answers a path, and which paths need nobody signed in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Public prefix, service, prefix there. The first match counts.
+_TABLE = (
+    ("/api/v1/planner/tasks/", "writer", "/api/v1/writer/tasks/"),  # an alias (PRODUCT §13)
+    ("/api/v1/planner/", "planner", None),
+    ("/api/v1/automation/", "planner", None),
+    ("/api/v1/writer/", "writer", None),
+    ("/api/v1/billing/", "billing", None),
+    ("/api/v1/integration/", "publisher", None),
+    ("/api/v1/publisher/", "publisher", None),
+)
+UPSTREAMS = ("planner", "writer", "billing", "publisher")
+
+# Method, path, and the name an anonymous token carries.
+_PUBLIC = (
+    ("GET", re.compile(r"/api/v1/writer/images/[^/]+/file/"), "writer.images.file"),
+    ("POST", re.compile(r"/api/v1/auth/(register|login|refresh|logout)/"), "auth"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`service` None is the gateway itself; `public` names a route that needs no caller."""
+
+    service: str | None
+    path: str
+    public: str | None
+
+
+def route(method: str, path: str) -> Route:
+    """Where a request goes. Paths below /api/v1/ are the same with and without their last slash."""
+    if not path.startswith("/api/v1/"):
+        return Route(None, path, "gateway")
+    slashed = path if path.endswith("/") else path + "/"
+    public = next(
+        (
+            name
+            for wanted, pattern, name in _PUBLIC
+            if (method == wanted or (method, wanted) == ("HEAD", "GET")) and pattern.fullmatch(slashed)
+        ),
+        None,
+    )
+    for prefix, service, there in _TABLE:
+        if slashed.startswith(prefix):
+            return Route(service, slashed if there is None else there + slashed[len(prefix) :], public)
+    return Route(None, slashed, public)
+
+
+def parse_upstreams(text: str) -> Mapping[str, str]:
+    """`planner=http://…,writer=…` → base URLs without a last slash. Raises ValueError."""
+    upstreams: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, found, url = part.partition("=")
+        if not found or name not in UPSTREAMS or not url.startswith(("http://", "https://")):
+            raise ValueError(f"IGNY8_UPSTREAMS: {part!r} is not one of {', '.join(UPSTREAMS)} and a URL")
+        upstreams[name] = url.rstrip("/")
+    return upstreams

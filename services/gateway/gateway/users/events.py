@@ -1,0 +1,74 @@
+"""What can happen to a user, and what is then true. Personal data and the password's hash are encrypted (`…_cipher`)."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+from uuid import UUID
+
+from common.contracts.gateway import Role
+from common.eventsourcing.event import Event
+
+
+class UserRegistered(Event, frozen=True):
+    user_id: UUID
+    email_index: str
+    """Blind index of the e-mail in hexadecimals: equal e-mails, equal index."""
+    email_cipher: str
+    password_cipher: str
+    role: Role
+    first_name_cipher: str = ""
+    last_name_cipher: str = ""
+
+
+class ProfileChanged(Event, frozen=True):
+    first_name_cipher: str
+    last_name_cipher: str
+
+
+class SignedIn(Event, frozen=True):
+    session_id: UUID
+
+
+class SessionRevoked(Event, frozen=True):
+    """Somebody used a refresh token twice: it may be stolen, and the whole family ends."""
+
+    session_id: UUID
+
+
+class SignedOut(Event, frozen=True):
+    session_id: UUID
+
+
+UserEvent = UserRegistered | ProfileChanged | SignedIn | SessionRevoked | SignedOut
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nobody has registered."""
+
+
+@dataclass(frozen=True)
+class User:
+    """`sessions` are those signed in and neither signed out nor revoked; the older ones may have run out."""
+
+    role: Role
+    first_name_cipher: str
+    last_name_cipher: str
+    sessions: frozenset[UUID] = frozenset()
+
+
+UserState = Unknown | User
+
+
+def evolve(state: UserState, event: UserEvent) -> UserState:
+    if isinstance(event, UserRegistered):
+        return User(event.role, event.first_name_cipher, event.last_name_cipher)
+    if isinstance(state, Unknown):
+        return state
+    match event:
+        case ProfileChanged(first, last):
+            return replace(state, first_name_cipher=first, last_name_cipher=last)
+        case SignedIn(session_id):
+            return replace(state, sessions=state.sessions | {session_id})
+        case SessionRevoked(session_id) | SignedOut(session_id):
+            return replace(state, sessions=state.sessions - {session_id})
+    assert_never(event)
