@@ -1,0 +1,42 @@
+"""The publisher, put together."""
+
+from common.api.runtime import RuntimeOf
+from common.jobs.worker import JobHandler
+from common.messaging.reactions import Reactions
+from common.model import ServiceModel
+from common.replicas import accounts
+from common.replicas import metadata as replicas
+from common.service import Service
+
+from publisher.integrations import api as integrations_api
+from publisher.integrations import reactions as integrations_reactions
+from publisher.integrations import views as integrations_views
+from publisher.integrations.decisions import INTEGRATION
+from publisher.publications import api as publications_api
+from publisher.publications import jobs as publications_jobs
+from publisher.publications import reactions as publications_reactions
+from publisher.publications import views as publications_views
+from publisher.publications.decisions import PUBLICATION
+from publisher.publish import publish
+from publisher.targets import opener
+
+
+def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
+    return (publications_jobs.handler(runtime.database, runtime.objects, opener(runtime)),)
+
+
+SERVICE = Service(
+    name="publisher",
+    model=ServiceModel(
+        "publisher",
+        deciders=(INTEGRATION, PUBLICATION),
+        publish=publish,
+        projections=(integrations_views.PROJECTION, publications_views.PROJECTION),
+        replicas=tuple(replicas.tables.values()),
+    ),
+    reactions=Reactions().include(
+        [accounts.reactions, integrations_reactions.reactions, publications_reactions.reactions]
+    ),
+    routers=(publications_api.router, integrations_api.router),
+    jobs=jobs,
+)

@@ -1,0 +1,1 @@
+"""Where the articles of a site go, and with which credentials."""

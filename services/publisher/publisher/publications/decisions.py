@@ -1,0 +1,265 @@
+"""What may be decided about an article's way to its site."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+from uuid import UUID
+
+from common.eventsourcing.decider import Decider, DomainError
+from common.eventsourcing.event import EventTypes
+
+from publisher.publications.events import (
+    MediumStarted,
+    MediumUploaded,
+    NotRequested,
+    Order,
+    PostPublished,
+    PostStarted,
+    PostUnpublished,
+    Publication,
+    PublicationConfirmed,
+    PublicationEvent,
+    PublicationFailed,
+    PublicationRequested,
+    PublicationRetried,
+    PublicationState,
+    SendingRefused,
+    TargetChosen,
+    TermEnsured,
+    evolve,
+    post_key,
+)
+
+
+class PublicationNotFound(DomainError):
+    """The article was never to be published."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class PublicationStatusConflict(DomainError):
+    """The publication's status does not allow that."""
+
+    code = "INVALID_TRANSITION"
+
+
+@dataclass(frozen=True)
+class RequestPublication:
+    request_id: UUID
+    order: Order
+
+
+@dataclass(frozen=True)
+class RetryPublication:
+    """Try the failed order again."""
+
+
+@dataclass(frozen=True)
+class ChooseTarget:
+    target: str
+
+
+@dataclass(frozen=True)
+class RecordTerm:
+    term_id: UUID
+    external_id: str
+
+
+@dataclass(frozen=True)
+class StartMedium:
+    """Answered with a fact to the one who may send; to anybody else it is unknown whether it is there."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class RecordMedium:
+    key: str
+    external_id: str
+    url: str
+
+
+@dataclass(frozen=True)
+class StartPost:
+    """Like `StartMedium`."""
+
+
+@dataclass(frozen=True)
+class RecordPost:
+    """`version` is the article's version that was sent."""
+
+    version: int
+    external_id: str
+    external_url: str
+
+
+@dataclass(frozen=True)
+class RefuseSending:
+    key: str
+
+
+@dataclass(frozen=True)
+class FailPublication:
+    """No further attempt will be made by itself."""
+
+    error_code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class RecordUnpublished:
+    """The site does not show the post any more."""
+
+
+PublicationCommand = (
+    RequestPublication
+    | RetryPublication
+    | ChooseTarget
+    | RecordTerm
+    | StartMedium
+    | RecordMedium
+    | StartPost
+    | RecordPost
+    | RefuseSending
+    | FailPublication
+    | RecordUnpublished
+)
+
+
+def decide(command: PublicationCommand, state: PublicationState) -> Sequence[PublicationEvent]:
+    if isinstance(command, RequestPublication):
+        return _request(command, state)
+    if isinstance(state, NotRequested):
+        raise PublicationNotFound("This publication does not exist or is not yours.")
+    match command:
+        case RetryPublication():
+            if state.status == "requested":
+                return []
+            if state.status != "failed":
+                raise PublicationStatusConflict(
+                    f"A publication that is {state.status} cannot be tried again; only failed ones can."
+                )
+            return [PublicationRetried()]
+        case ChooseTarget(target):
+            return [] if state.target == target else [TargetChosen(target=target)]
+        case RecordTerm(term_id, external_id):
+            if state.terms.get(term_id) == external_id:
+                return []
+            return [TermEnsured(term_id=term_id, external_id=external_id)]
+        case StartMedium(key):
+            return [] if key in state.started or key in state.media else [MediumStarted(key=key)]
+        case RecordMedium(key, external_id, url):
+            if key in state.media:
+                return []
+            return [MediumUploaded(key=key, external_id=external_id, url=url)]
+        case StartPost():
+            key = post_key(state.order.content_id)
+            return [] if key in state.started or state.post else [PostStarted(key=key)]
+        case RecordPost():
+            return _record_post(command, state)
+        case RefuseSending(key):
+            return [SendingRefused(key=key)] if key in state.started else []
+        case FailPublication():
+            return _fail(command, state)
+        case RecordUnpublished():
+            return _unpublish(state)
+    assert_never(command)
+
+
+def _request(command: RequestPublication, state: PublicationState) -> Sequence[PublicationEvent]:
+    """The newest version counts. A request for what is out already is answered without sending anything."""
+    if isinstance(state, NotRequested):
+        return [PublicationRequested(request_id=command.request_id, order=command.order)]
+    order = command.order
+    if command.request_id in state.requests or order.version < state.order.version:
+        return []
+    if state.post is not None and state.status == "published" and state.post.version == order.version:
+        return [
+            PublicationConfirmed(
+                request_id=command.request_id,
+                content_id=order.content_id,
+                version=order.version,
+                site_id=order.site_id,
+                external_id=state.post.external_id,
+                external_url=state.post.url,
+                run_id=order.run_id,
+            )
+        ]
+    return [PublicationRequested(request_id=command.request_id, order=order)]
+
+
+def _record_post(command: RecordPost, publication: Publication) -> Sequence[PublicationEvent]:
+    post, order = publication.post, publication.order
+    if command.version == order.version:
+        done = publication.status == "published"
+    else:  # overtaken by a newer order; but the site has a post now, and that must be known
+        done = post is not None and post.version >= command.version
+    if done:
+        return []
+    return [
+        PostPublished(
+            content_id=order.content_id,
+            version=command.version,
+            site_id=order.site_id,
+            external_id=command.external_id,
+            external_url=command.external_url,
+            run_id=order.run_id,
+        )
+    ]
+
+
+def _fail(command: FailPublication, publication: Publication) -> Sequence[PublicationEvent]:
+    order = publication.order
+    if publication.status != "requested":
+        return []
+    return [
+        PublicationFailed(
+            content_id=order.content_id,
+            version=order.version,
+            site_id=order.site_id,
+            error_code=command.error_code,
+            message=command.message,
+            remedy=command.remedy,
+            run_id=order.run_id,
+        )
+    ]
+
+
+def _unpublish(publication: Publication) -> Sequence[PublicationEvent]:
+    if publication.status == "unpublished":
+        return []
+    if publication.post is None:
+        raise PublicationStatusConflict("Nothing of this article is published yet.")
+    return [
+        PostUnpublished(
+            content_id=publication.order.content_id,
+            version=publication.post.version,
+            site_id=publication.order.site_id,
+        )
+    ]
+
+
+PUBLICATION: Decider[PublicationState, PublicationCommand] = Decider(
+    category="publication",
+    initial=NotRequested(),
+    evolve=evolve,
+    decide=decide,
+    types=EventTypes(
+        (
+            PublicationRequested,
+            PublicationRetried,
+            TargetChosen,
+            TermEnsured,
+            MediumStarted,
+            MediumUploaded,
+            PostStarted,
+            SendingRefused,
+            PostPublished,
+            PublicationConfirmed,
+            PublicationFailed,
+            PostUnpublished,
+        )
+    ),
+)

@@ -1,0 +1,231 @@
+"""Publishing an article: the steps, each recorded before the next, so that any attempt goes on where the last one ended.
+
+What was recorded is not sent again. What was started and not recorded is looked for by its key; "not there" counts only once a
+request of the dead attempt can no longer arrive.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from mimetypes import guess_extension
+from typing import TypeVar
+from uuid import UUID
+
+from common.contracts.writer import PublishImage
+from common.database import Database, Transaction
+from common.jobs.job import AUTOMATION, INTERACTIVE, Job
+from common.jobs.worker import GiveUp, JobHandler, RetryLater, Work
+from common.objects import ObjectStore
+
+from publisher.adapters.target import (
+    ExternalMedium,
+    ExternalPost,
+    MediumFields,
+    OutcomeUnknown,
+    PostFields,
+    PublishTarget,
+    TargetError,
+    TermFields,
+)
+from publisher.publications.decisions import (
+    PUBLICATION,
+    ChooseTarget,
+    FailPublication,
+    PublicationCommand,
+    RecordMedium,
+    RecordPost,
+    RecordTerm,
+    RefuseSending,
+    StartMedium,
+    StartPost,
+)
+from publisher.publications.events import Order, Publication, PublicationState, medium_key, post_key
+from publisher.publications.placing import Picture, place
+from publisher.targets import OpenTarget
+
+# Ten minutes hold an article with many large images on a slow site, and one wait for a lost request.
+PUBLISH = Job("publish", time_limit=600, attempts=10)
+LONGEST_PAUSE = 60.0
+
+_Found = TypeVar("_Found", ExternalMedium, ExternalPost)
+
+
+async def ask(tx: Transaction, publication: Publication) -> None:
+    """Defer the job of a publication that was just requested."""
+    await PUBLISH.defer(
+        tx.connection,
+        account_id=tx.account_id,
+        meta=tx.meta,
+        arguments={"content_id": publication.order.content_id},
+        priority=AUTOMATION if publication.order.run_id else INTERACTIVE,
+    )
+
+
+def handler(database: Database, objects: ObjectStore, open_target: OpenTarget) -> JobHandler:
+    """The job that publishes what is ordered, until nothing is."""
+
+    async def run(work: Work) -> None:
+        content_id = UUID(work.arguments["content_id"])
+        while (state := await _load(database, work, content_id)).status == "requested":
+            try:
+                async with open_target(work.account_id, state.order.site_id) as opened:
+                    attempt = _Attempt(database, objects, opened.target, work, state)
+                    await attempt.publish(opened.name)
+            except TargetError as error:
+                if not error.retryable:
+                    raise GiveUp(error.message) from error
+                pause = error.retry_after or min(LONGEST_PAUSE, 2.0**work.attempt)
+                raise RetryLater(error.message, pause) from error
+
+    async def give_up(work: Work, error: BaseException) -> None:
+        content_id = UUID(work.arguments["content_id"])
+        cause = error if isinstance(error, TargetError) else error.__cause__
+        command = (
+            FailPublication(cause.code, cause.message, cause.remedy)
+            if isinstance(cause, TargetError)
+            else FailPublication("PUBLISH_FAILED", _text(error), "Try it again; else tell support.")
+        )
+        await database.run(work.account_id, lambda tx: tx.handle(PUBLICATION, content_id, command), work.meta)
+
+    return JobHandler(PUBLISH, run, give_up)
+
+
+class _Attempt:
+    """One attempt at one order. `_state` follows what is recorded; the order stays the one it began with."""
+
+    def __init__(
+        self, database: Database, objects: ObjectStore, target: PublishTarget, work: Work, state: Publication
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._target = target
+        self._work = work
+        self._order: Order = state.order
+        self._state = state
+
+    async def publish(self, target_name: str) -> None:
+        await self._decide(ChooseTarget(target_name))
+        for term in self._order.terms:
+            if term.term_id not in self._state.terms:
+                fields = TermFields(taxonomy=term.taxonomy, name=term.name, slug=term.slug)
+                made = await self._target.ensure_term(fields, key=str(term.term_id))
+                await self._decide(RecordTerm(term.term_id, made.external_id))
+        for image in self._images("featured", "in_article"):
+            await self._place_medium(image)
+        post = await self._place_post(await self._fields())
+        await self._decide(RecordPost(self._order.version, post.external_id, post.url))
+
+    async def _place_medium(self, image: PublishImage) -> None:
+        key = medium_key(image)
+        if key in self._state.media:
+            return
+        fields, data = self._medium_fields(image), await self._objects.get(image.object)
+        find = self._finder(self._target.find_medium, key)
+        found = None if await self._decide(StartMedium(key)) else await self._look(find)
+        if found is None:
+            found = await self._send(key, lambda: self._target.upload_medium(fields, data, key=key), find)
+        elif found.alt_text != fields.alt_text:
+            found = await self._target.update_medium(found.external_id, fields)
+        await self._decide(RecordMedium(key, found.external_id, found.url))
+
+    async def _place_post(self, fields: PostFields) -> ExternalPost:
+        if self._state.post is not None:
+            return await self._target.update_post(self._state.post.external_id, fields)
+        key = post_key(self._order.content_id)
+        find = self._finder(self._target.find_post, key)
+        found = None if await self._decide(StartPost()) else await self._look(find)
+        if found is None:
+            return await self._send(key, lambda: self._target.create_post(fields, key=key), find)
+        # What an earlier attempt sent may be an older version.
+        return await self._target.update_post(found.external_id, fields)
+
+    async def _look(self, find: Callable[[], Awaitable[_Found | None]]) -> _Found | None:
+        """Find what an attempt that is gone may have sent."""
+        found = await find()
+        if found is None and self._target.settle_seconds:
+            await asyncio.sleep(self._target.settle_seconds)
+            found = await find()
+        return found
+
+    async def _send(
+        self,
+        key: str,
+        send: Callable[[], Awaitable[_Found]],
+        find: Callable[[], Awaitable[_Found | None]],
+    ) -> _Found:
+        """Send once. What surely did not arrive is recorded as such, so that the next attempt need not look."""
+        try:
+            return await send()
+        except OutcomeUnknown as unknown:
+            await asyncio.sleep(unknown.settle_seconds)
+            if (found := await find()) is not None:
+                return found
+            await self._decide(RefuseSending(key))
+            raise
+        except TargetError:
+            await self._decide(RefuseSending(key))
+            raise
+
+    async def _fields(self) -> PostFields:
+        order, terms, media = self._order, self._state.terms, self._state.media
+        html = (await self._objects.get(order.body)).decode()
+        pictures = [
+            Picture(media[medium_key(image)].url, image.alt_text) for image in self._images("in_article")
+        ]
+        featured = [media[medium_key(image)].external_id for image in self._images("featured")]
+        return PostFields(
+            title=order.title,
+            slug=order.slug,
+            html=place(html, pictures),
+            excerpt=order.excerpt,
+            category_ids=tuple(terms[term.term_id] for term in order.terms if term.taxonomy == "category"),
+            tag_ids=tuple(terms[term.term_id] for term in order.terms if term.taxonomy == "tag"),
+            featured_medium_id=featured[0] if featured else None,
+            meta_title=order.meta_title,
+            meta_description=order.meta_description,
+            primary_keyword=order.primary_keyword,
+        )
+
+    def _images(self, *types: str) -> list[PublishImage]:
+        chosen = [image for image in self._order.images if image.image_type in types]
+        return sorted(chosen, key=lambda image: (types.index(image.image_type), image.position))
+
+    def _medium_fields(self, image: PublishImage) -> MediumFields:
+        suffix = guess_extension(image.object.media_type) or ""
+        return MediumFields(
+            filename=f"{self._order.slug}-{image.image_type.replace('_', '-')}-{image.position + 1}{suffix}",
+            media_type=image.object.media_type,
+            title=self._order.title,
+            alt_text=image.alt_text,
+            sha256=image.object.sha256,
+        )
+
+    @staticmethod
+    def _finder(
+        find: Callable[[str], Awaitable[_Found | None]], key: str
+    ) -> Callable[[], Awaitable[_Found | None]]:
+        return lambda: find(key)
+
+    async def _decide(self, command: PublicationCommand) -> bool:
+        """Record; says whether this attempt was the one to do so."""
+        handled = await self._database.run(
+            self._work.account_id,
+            lambda tx: tx.handle(PUBLICATION, self._order.content_id, command),
+            self._work.meta,
+        )
+        self._state = _known(handled.state)
+        return bool(handled.events)
+
+
+async def _load(database: Database, work: Work, content_id: UUID) -> Publication:
+    async with database.transaction(work.account_id) as tx:
+        state, _ = await tx.load(PUBLICATION, content_id)
+    return _known(state)
+
+
+def _known(state: PublicationState) -> Publication:
+    assert isinstance(state, Publication), "a job is deferred by its publication's first fact"
+    return state
+
+
+def _text(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,79 @@
+"""Opening the place where a site's articles go."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from common.api.runtime import RuntimeOf
+from common.outbound import OutboundGuard
+from common.replicas.accounts import replica_sites
+from common.secrets import SecretMissing
+
+from publisher.adapters.folder import FolderTarget
+from publisher.adapters.target import PublishTarget, TargetError
+from publisher.adapters.wordpress import WordPressTarget
+from publisher.integrations.decisions import INTEGRATION, integration_id_of
+from publisher.integrations.events import Integration
+
+
+@dataclass(frozen=True)
+class Opened:
+    """`name` tells this place from any other that the site may have used before."""
+
+    name: str
+    target: PublishTarget
+
+
+OpenTarget = Callable[[UUID, UUID], AbstractAsyncContextManager[Opened]]
+"""Account and site in; raises `TargetError` where there is nothing to open."""
+
+
+def opener(runtime: RuntimeOf) -> OpenTarget:
+    """Targets by what the sites' integrations say. Credentials are resolved for the call and kept nowhere."""
+
+    @asynccontextmanager
+    async def open_target(account_id: UUID, site_id: UUID) -> AsyncIterator[Opened]:
+        async with runtime.database.transaction(account_id) as tx:
+            integration, _ = await tx.load(INTEGRATION, integration_id_of(site_id))
+            site = await tx.first(sa.select(replica_sites).where(replica_sites.c.site_id == site_id))
+        slug, title = (site["slug"], site["name"]) if site and site["slug"] else (str(site_id), "Articles")
+        opened = (
+            await _wordpress(runtime, account_id, integration)
+            if isinstance(integration, Integration) and integration.platform == "wordpress"
+            else _folder(runtime, slug, title)
+        )
+        try:
+            yield opened
+        finally:
+            await opened.target.aclose()
+
+    return open_target
+
+
+async def _wordpress(runtime: RuntimeOf, account_id: UUID, integration: Integration) -> Opened:
+    assert integration.secret is not None, "WordPress is configured with its secret"
+    try:
+        password = await runtime.secrets.get(account_id, integration.secret)
+    except SecretMissing as error:
+        raise TargetError(
+            "credentials_missing",
+            "the application password of this site is not in the secret store any more",
+            "Enter the application password again.",
+        ) from error
+    guard = OutboundGuard(frozenset(runtime.settings.allowed_private_hosts))
+    target = WordPressTarget(integration.url, integration.username, password, guard=guard)
+    return Opened(f"wordpress:{integration.url.rstrip('/')}", target)
+
+
+def _folder(runtime: RuntimeOf, slug: str, title: str) -> Opened:
+    folder = runtime.settings.publish_folder
+    if folder is None:
+        raise TargetError(
+            "no_target",
+            "the site has no WordPress configured, and this installation publishes into no folder",
+            "Give the site its WordPress address, user and application password.",
+        )
+    directory = folder / slug
+    return Opened(f"folder:{directory}", FolderTarget(directory, title=title))
