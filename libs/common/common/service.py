@@ -33,6 +33,7 @@ from common.messaging.topics import ensure_topics, incarnation_of
 from common.migrate import head_of
 from common.model import ServiceModel
 from common.objects import open_store
+from common.replicas.accounts import ACCOUNT_STREAM
 from common.replicas.causal import ReplicaWaiter
 from common.secrets import open_secrets
 from common.settings import Settings
@@ -108,9 +109,11 @@ def build(service: Service, settings: Settings) -> ASGIApp:
         objects=open_store(settings.objects),
         provider=choose_provider(settings),
         secrets=open_secrets(settings),
-        replicas=ReplicaWaiter(database),
+        replicas=ReplicaWaiter(database) if service.reactions.follows(ACCOUNT_STREAM) else None,
         verifier=IdentityVerifier(settings.jwks),
     )
+    if runtime.replicas is not None:
+        runtime.heard.append(runtime.replicas.advanced)
     process = Process(service, runtime)
 
     @asynccontextmanager
@@ -139,6 +142,10 @@ async def start(process: Process) -> None:
         if process.relay is not None:
             process.relay.wake()
 
+    def heard() -> None:
+        for call in runtime.heard:
+            call()
+
     source = CatchUpSource(service.name, database, settings.kafka, wake_relay)
     embedded = bool(settings.kafka_incarnation)
 
@@ -155,7 +162,7 @@ async def start(process: Process) -> None:
             await incarnation_of(settings.kafka, settings.kafka_incarnation),
             database,
             reactions,
-            advanced=runtime.replicas.advanced,
+            advanced=heard,
         )
         await inbox.begin()
         process.consumer = Consumer(

@@ -14,7 +14,6 @@ from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
 from gateway.activity import views as activity_views
-from gateway.activity.live import LiveReplicas
 from gateway.activity.reactions import notes, reactions
 from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
@@ -44,7 +43,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     """Make the gateway's parts and put the edge around its own routes."""
     runtime.extras["gateway"] = parts = make_parts(runtime)
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
-    runtime.replicas = LiveReplicas(runtime.database, parts.live)
+    runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database)
     forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
     return Edge(own, callers, parts.identity, forwarder)

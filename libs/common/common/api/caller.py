@@ -86,7 +86,8 @@ async def _caller(request: Request) -> CallerOf:
     if identity.route is not None:
         raise unauthorized("This token names a public route and stands for nobody.")
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
-    await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)
+    if runtime.replicas is not None:
+        await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)
     return CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
 
 

@@ -1,5 +1,6 @@
 """What a running service gives its routes, jobs and steps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
@@ -29,8 +30,11 @@ class RuntimeOf:
     objects: ObjectStore
     provider: Provider
     secrets: SecretStore
-    replicas: ReplicaWaiter
+    replicas: ReplicaWaiter | None
+    """None in the service that owns the accounts."""
     verifier: IdentityVerifier
+    heard: list[Callable[[], None]] = field(default_factory=list)
+    """Called after each batch the consumer took."""
     extras: dict[str, Any] = field(default_factory=dict)
     """What a single service adds in its `on_start`."""
 

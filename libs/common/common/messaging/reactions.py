@@ -64,6 +64,10 @@ class Reactions:
             sorted({topic for contract in self._by_contract for topic in spec_of(contract).topics()})
         )
 
+    def follows(self, category: str) -> bool:
+        """Whether every event of that category of streams is heard."""
+        return category in self._by_stream
+
     def knows(self, event: Heard[Contract]) -> bool:
         return type(event.data) in self._by_contract or _category(event) in self._by_stream
 

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from common.contracts.control import ProgressReported
 from common.database import Database, Row, Transaction
 from common.messaging.envelope import Heard
-from common.replicas.causal import ReplicaWaiter
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
@@ -135,18 +134,6 @@ class LiveUpdates:
         async with self._database.transaction(account_id) as tx:
             query = sa.select(live_events).where(live_events.c.id > last).order_by(live_events.c.id)
             return await tx.all(query.limit(PAGE))
-
-
-class LiveReplicas(ReplicaWaiter):
-    """The gateway owns the accounts and waits for none; it wakes the live streams where others wake waiters."""
-
-    def __init__(self, database: Database, live: LiveUpdates) -> None:
-        super().__init__(database)
-        self._live = live
-
-    def advanced(self) -> None:
-        super().advanced()
-        self._live.committed()
 
 
 LONGEST_LIST = 20

@@ -1,0 +1,311 @@
+"""Rebuilding a projection from its facts, beside the live tables, while the service goes on writing.
+
+The rebuilt tables stand in a schema of their own that comes first on the `search_path`, so the projection's own `apply`
+writes them without knowing. At the end the live tables are corrected row by row: they stay the same tables, so their
+grants, policies, indexes and sequences stay too, readers see the old rows until the commit, and where nothing was wrong
+nothing is written. Needs the owner's role, which row-level security lets see all tenants.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from common.database import Sql
+from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
+from common.model import Projection, ServiceModel
+
+Connection = psycopg.AsyncConnection[Any]
+
+PAGE_POSITIONS = 5_000
+"""Positions read, decoded and applied in one transaction (FOUNDATION.md, Rebuilding)."""
+TAIL_POSITIONS = 1_000
+"""What may be left to apply while writers wait: well below a second."""
+SWAP_ATTEMPTS = 5
+"""A writer that had read the view before it waits for our lock is a deadlock; PostgreSQL ends one of the two."""
+REBUILD_LOCK = 0x1697_8001
+
+LIVE = "public"
+SESSION = (
+    "-c jit=off -c lock_timeout=10s -c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601"
+    " -c extra_float_digits=1 -c bytea_output=hex"
+)
+"""Rows are compared as text: whatever shapes it is fixed here. A lock that does not come must not hold up writers."""
+
+Progress = Callable[[int, int], None]
+"""Hears how far a rebuild is: the position reached, the position to reach."""
+
+
+class RebuildFailed(Exception):
+    """One sentence; the live tables are as they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What replacing changed in one live table, in rows."""
+
+    table: str
+    removed: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A finished rebuild."""
+
+    projection: str
+    facts: int
+    seconds: float
+    tables: tuple[Corrected, ...]
+
+
+async def rebuild(
+    url: str, model: ServiceModel, projection: Projection, progress: Progress = lambda _reached, _last: None
+) -> Rebuilt:
+    """Build the projection anew and correct the live tables; writers wait only while the last facts are applied.
+
+    `url` is the owner role's. Raises `RebuildFailed`, or psycopg's errors when the database is away.
+    """
+    began = monotonic()
+    async with operator_connection(url) as connection:
+        await _be_the_only_one(connection)
+        beside = Beside(connection, model, projection)
+        await beside.drop()
+        try:
+            await beside.create(unlogged=True)
+            reached = 0
+            while (settled := await _settled_position(connection)) - reached > TAIL_POSITIONS:
+                reached = await beside.build(reached, settled, progress)
+            tables = await _swap(beside, reached, progress)
+        finally:
+            if not connection.broken:
+                await beside.drop()
+    return Rebuilt(projection.name, beside.facts, monotonic() - began, tables)
+
+
+class Beside:
+    """The tables of one projection under construction, in the schema `rebuild_<projection>`."""
+
+    def __init__(self, connection: Connection, model: ServiceModel, projection: Projection) -> None:
+        self.connection = connection
+        self.schema = f"rebuild_{projection.name}"
+        self.facts = 0
+        self._types = model.types
+        self._projection = projection
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(table.name for table in self._projection.tables)
+
+    async def create(self, *, unlogged: bool = False) -> None:
+        """Empty tables like the live ones. Unlogged: faster, for tables that are dropped again anyway."""
+        async with self.connection.transaction():
+            await self.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+            for table in self.tables:
+                await self.connection.execute(
+                    sql.SQL("CREATE {} TABLE {} (LIKE {} INCLUDING ALL)").format(
+                        sql.SQL("UNLOGGED" if unlogged else ""),
+                        sql.Identifier(self.schema, table),
+                        sql.Identifier(LIVE, table),
+                    )
+                )
+
+    async def drop(self) -> None:
+        await self.connection.execute(
+            sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema))
+        )
+
+    async def build(self, reached: int, last: int, progress: Progress) -> int:
+        """Apply the facts above position `reached` up to `last`, a page a transaction; returns `last`.
+
+        Inside an outer transaction the pages are its savepoints. Raises `RebuildFailed`.
+        """
+        while reached < last:
+            page = min(reached + PAGE_POSITIONS, last)
+            async with self.connection.transaction():
+                await self._apply(await self._read(reached, page))
+            reached = page
+            progress(reached, last)
+        return last
+
+    async def replace_live(self) -> tuple[Corrected, ...]:
+        """Make the live tables equal to these; only rows that differ are touched."""
+        return tuple([await self._correct(table) for table in self.tables])
+
+    async def _read(self, after: int, last: int) -> list[Recorded[Event]]:
+        # A window of positions, not a LIMIT: the filter on the category must not tempt the planner into sorting.
+        async with self.connection.cursor(binary=True) as cursor:
+            await cursor.execute(
+                "SELECT position, account_id, stream, version, event_id, type, data::text, meta::text, recorded_at"
+                " FROM public.events WHERE position > %s AND position <= %s"
+                " AND split_part(stream, '-', 1) = ANY(%s) ORDER BY position",
+                (after, last, list(self._projection.categories)),
+            )
+            return [_recorded(row, self._types) for row in await cursor.fetchall()]
+
+    async def _apply(self, facts: Sequence[Recorded[Event]]) -> None:
+        if not facts:
+            return
+        sql_ = Sql(self.connection)
+        try:
+            async with self.connection.pipeline():
+                await self.connection.execute(
+                    "SELECT set_config('search_path', %s, true)", (f'"{self.schema}", {LIVE}',)
+                )
+                account: UUID | None = None
+                # As the service calls it: every call has facts of one stream, under their account.
+                for _, run in groupby(facts, key=lambda fact: fact.stream):
+                    recorded = list(run)
+                    if recorded[0].account_id != account:
+                        account = recorded[0].account_id
+                        await self.connection.execute(
+                            "SELECT set_config('app.account_id', %s, true)", (str(account),)
+                        )
+                    await self._projection.apply(sql_, recorded)
+                await self.connection.execute(f"SET LOCAL search_path TO {LIVE}")
+        except Exception as error:
+            raise RebuildFailed(
+                f"The projection {self._projection.name} failed on the facts at positions {facts[0].position} to"
+                f" {facts[-1].position}: {type(error).__name__}: {error}"
+            ) from error
+        self.facts += len(facts)
+
+    async def _correct(self, table: str) -> Corrected:
+        live, built = sql.Identifier(LIVE, table), sql.Identifier(self.schema, table)
+        columns = await _columns(self.connection, table)
+        same_key = sql.SQL(" AND ").join(
+            sql.SQL("live.{0} = built.{0}").format(sql.Identifier(name)) for name in columns.key
+        )
+        removed = await self.connection.execute(
+            sql.SQL(
+                "DELETE FROM {live} AS live WHERE NOT EXISTS"
+                " (SELECT FROM {built} AS built WHERE {same_key} AND (built.*)::text = (live.*)::text)"
+            ).format(live=live, built=built, same_key=same_key)
+        )
+        written = await self.connection.execute(
+            sql.SQL(
+                "INSERT INTO {live} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {built} AS built"
+                " WHERE NOT EXISTS (SELECT FROM {live} AS live WHERE {same_key})"
+            ).format(
+                live=live,
+                built=built,
+                same_key=same_key,
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns.stored)),
+            )
+        )
+        for name in columns.identity:
+            await self.connection.execute(
+                sql.SQL(
+                    "SELECT setval(sequence, greatest(max({column}), pg_sequence_last_value(sequence)))"
+                    " FROM {live}, pg_get_serial_sequence(%s, %s) AS named, LATERAL (SELECT named::regclass) AS s (sequence)"
+                    " GROUP BY sequence"
+                ).format(column=sql.Identifier(name), live=live),
+                (live.as_string(self.connection), name),
+            )
+        return Corrected(table, removed.rowcount, written.rowcount)
+
+
+@asynccontextmanager
+async def operator_connection(url: str) -> AsyncIterator[Connection]:
+    """A connection of its own, in which every row reads the same wherever it is asked; autocommit."""
+    async with await psycopg.AsyncConnection.connect(
+        url, autocommit=True, options=SESSION, application_name="igny8-operator"
+    ) as connection:
+        yield connection
+
+
+async def _be_the_only_one(connection: Connection) -> None:
+    """The lock is the session's: a rebuild that dies leaves it free, and the next one drops its schema."""
+    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (REBUILD_LOCK,))
+    if await cursor.fetchone() != (True,):
+        raise RebuildFailed("Another rebuild is running on this database; wait until it has finished.")
+
+
+async def _settled_position(connection: Connection) -> int:
+    """The last position below which nothing can appear any more.
+
+    A lower position can commit after a higher one, so what was not there when a page was read may come later. An insert
+    takes the table's lock before its position: whoever holds SHARE knows that every position given is decided.
+    """
+    for attempt in range(1, SWAP_ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE events IN SHARE MODE")
+                return await last_position(connection)
+        except psycopg.errors.LockNotAvailable as error:
+            if attempt == SWAP_ATTEMPTS:
+                raise RebuildFailed("A writer kept the store busy; try again when it has finished.") from error
+    raise AssertionError("unreachable")
+
+
+async def last_position(connection: Connection) -> int:
+    """The highest position this transaction sees; 0 in an empty store."""
+    row = await (
+        await connection.execute("SELECT coalesce(max(position), 0) FROM public.events")
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def _swap(beside: Beside, reached: int, progress: Progress) -> tuple[Corrected, ...]:
+    """While writers wait: apply what they wrote last, correct the live tables, commit."""
+    for attempt in range(1, SWAP_ATTEMPTS + 1):
+        facts = beside.facts
+        try:
+            async with beside.connection.transaction():
+                await beside.connection.execute("LOCK TABLE events IN SHARE MODE")
+                await beside.build(reached, await last_position(beside.connection), progress)
+                return await beside.replace_live()
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable) as error:
+            beside.facts = facts
+            if attempt == SWAP_ATTEMPTS:
+                raise RebuildFailed("Writers kept the tables busy; try again when there are fewer.") from error
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    stored: tuple[str, ...]
+    key: tuple[str, ...]
+    identity: tuple[str, ...]
+
+
+async def _columns(connection: Connection, table: str) -> _Columns:
+    """The columns that hold values of their own; raises `RebuildFailed` for a table without a primary key."""
+    cursor = await connection.execute(
+        "SELECT a.attname, a.attnum = ANY(coalesce(i.indkey::int2[], '{}')), a.attidentity <> ''"
+        " FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary"
+        " WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+        " ORDER BY a.attnum",
+        (sql.Identifier(LIVE, table).as_string(connection),),
+    )
+    rows = await cursor.fetchall()
+    key = tuple(name for name, is_key, _ in rows if is_key)
+    if not key:
+        raise RebuildFailed(f"The table {table} has no primary key, so its rows cannot be told apart.")
+    return _Columns(
+        tuple(name for name, _, _ in rows), key, tuple(name for name, _, identity in rows if identity)
+    )
+
+
+def _recorded(row: Sequence[Any], types: EventTypes) -> Recorded[Event]:
+    position, account_id, stream, version, event_id, type_name, data, meta, recorded_at = row
+    try:
+        event = types.decode_json(type_name, data.encode())
+        return Recorded(
+            position, account_id, stream, version, event_id, event, _META.decode(meta), recorded_at
+        )
+    except Exception as error:
+        raise RebuildFailed(
+            f"The fact {type_name} at position {position} ({stream}, version {version}) cannot be read: {error}"
+        ) from error
+
+
+_META = msgspec.json.Decoder(Meta)
