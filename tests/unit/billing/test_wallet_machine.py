@@ -1,6 +1,7 @@
 """Whatever is asked of a wallet in whatever order: the ledger adds up and nobody owes anything."""
 
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from billing.rates.default_card import DEFAULT_CARD
@@ -32,9 +33,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.unit.billing.wallet_facts import NOON, ORIGIN, USAGE
 
-OPERATIONS = st.integers(1, 12).map(lambda n: UUID(int=1000 + n))
+PICK = st.integers(0, 60)
 ITEMS = st.integers(1, 3).map(lambda n: UUID(int=2000 + n))
-GRANTS = st.integers(1, 8).map(lambda n: UUID(int=3000 + n))
 WORDS = st.integers(0, 3_000)
 
 
@@ -91,44 +91,69 @@ class WalletMachine(RuleBasedStateMachine):
             said = getattr(event, name, None)
             assert said is None or said == getattr(self.wallet, name), f"{type(event).__name__}.{name}"
 
-    @rule(id=GRANTS, amount=st.integers(1, 9_999), days=st.none() | st.integers(0, 5))
-    def grant(self, id: UUID, amount: int, days: int | None) -> None:
+    def operation(self, n: int) -> UUID:
+        """Mostly one that is on its way, now and then one that is over or was never asked for."""
+        running = sorted(self.wallet.reservations)
+        known = sorted(self.reserved)
+        choices = running * 3 + known[-3:] or [UUID(int=999)]
+        return choices[n % len(choices)]
+
+    def item(self, operation_id: UUID, n: int) -> UUID:
+        """Mostly one without an outcome."""
+        reservation = self.wallet.reservations.get(operation_id)
+        choices = [*sorted(reservation.open if reservation else ()) * 3, UUID(int=2001)]
+        return choices[n % len(choices)]
+
+    @rule(amount=st.integers(1, 20_000), days=st.none() | st.integers(0, 2))
+    def grant(self, amount: int, days: int | None) -> None:
         ends = None if days is None else self.clock + timedelta(days=days)
+        id = UUID(int=3000 + len(self.facts))
         self.ask(GrantCredits(id, "purchase" if days is None else "plan", amount, ends))
 
-    @rule(id=OPERATIONS, items=st.dictionaries(ITEMS, WORDS, max_size=3))
-    def reserve(self, id: UUID, items: dict[UUID, int]) -> None:
+    @rule(items=st.dictionaries(ITEMS, WORDS, min_size=1, max_size=3))
+    def reserve(self, items: dict[UUID, int]) -> None:
         wanted = tuple(
             OperationItem(item_id=item, charge=Charge(kind="content_words", units=words))
             for item, words in items.items()
         )
         ends = self.clock + timedelta(hours=2)
+        id = UUID(int=1000 + len(self.facts))
         self.ask(ReserveCredits(id, "generate_content", wanted, DEFAULT_CARD, ends, ORIGIN))
 
-    @rule(id=OPERATIONS, item=ITEMS, words=WORDS)
-    def settle(self, id: UUID, item: UUID, words: int) -> None:
-        charge = Charge(kind="content_words", units=words)
-        self.ask(SettleItem(id, item, charge, USAGE, {1: DEFAULT_CARD}))
+    @rule(n=PICK)
+    def request_comes_again(self, n: int) -> None:
+        item = OperationItem(item_id=UUID(int=1), charge=Charge(kind="content_words", units=1))
+        id, known = self.operation(n), len(self.facts)
+        if id in self.reserved:
+            self.ask(ReserveCredits(id, "generate_content", (item,), DEFAULT_CARD, self.clock, ORIGIN))
+            assert len(self.facts) == known
 
-    @rule(id=OPERATIONS, item=st.none() | ITEMS)
-    def fail(self, id: UUID, item: UUID | None) -> None:
-        self.ask(ReleaseItems(id, item, "failed", "X", 1))
+    @rule(n=PICK, m=PICK, words=st.lists(WORDS, min_size=1, max_size=5))
+    def settle(self, n: int, m: int, words: list[int]) -> None:
+        for number, units in enumerate(words):
+            id = self.operation(n + number)
+            charge = Charge(kind="content_words", units=units)
+            self.ask(SettleItem(id, self.item(id, m), charge, USAGE, {1: DEFAULT_CARD}))
 
-    @rule(id=OPERATIONS)
-    def cancel(self, id: UUID) -> None:
-        self.ask(ReleaseItems(id, None, "cancelled"))
+    @rule(n=PICK, m=PICK)
+    def fail(self, n: int, m: int) -> None:
+        id = self.operation(n)
+        self.ask(ReleaseItems(id, self.item(id, m), "failed", "X", 1))
 
-    @rule(minutes=st.integers(1, 3_000))
-    def time_passes(self, minutes: int) -> None:
+    @rule(n=PICK, reason=st.sampled_from(["failed", "cancelled"]))
+    def end(self, n: int, reason: Literal["failed", "cancelled"]) -> None:
+        self.ask(ReleaseItems(self.operation(n), None, reason))
+
+    @rule(n=PICK, minutes=st.integers(0, 300))
+    def reservation_expires(self, n: int, minutes: int) -> None:
         self.clock += timedelta(minutes=minutes)
+        self.ask(ExpireReservation(self.operation(n), self.clock))
 
-    @rule(id=OPERATIONS)
-    def reservation_expires(self, id: UUID) -> None:
-        self.ask(ExpireReservation(id, self.clock))
-
-    @rule(id=GRANTS)
-    def grant_expires(self, id: UUID) -> None:
-        self.ask(ExpireGrant(id, self.clock))
+    @rule(n=PICK, minutes=st.integers(0, 3_000))
+    def grant_expires(self, n: int, minutes: int) -> None:
+        self.clock += timedelta(minutes=minutes)
+        ending = sorted(self.wallet.grants) or [UUID(int=999)]
+        self.ask(ExpireGrant(ending[n % len(ending)], self.clock))
 
     @precondition(lambda self: len(self.facts) > 40)
     @rule()
@@ -151,8 +176,8 @@ class WalletMachine(RuleBasedStateMachine):
 
 
 WalletMachine.TestCase.settings = settings(
-    max_examples=100,
-    stateful_step_count=60,
+    max_examples=200,
+    stateful_step_count=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
