@@ -1,0 +1,169 @@
+"""The whole product as one stack of real processes, and what a tenant and an operator see of it."""
+
+import csv
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from common.contracts.base import SERVICES
+from igny8_local.demo.client import Client
+from igny8_local.demo.run import Wanted, WordPress, run
+from igny8_local.stack import Stack
+from psycopg.rows import dict_row
+
+from tests.parts.ports import wait_for
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "equipment-finance.csv"
+
+
+def free_ports() -> int:
+    """The first of five neighbouring free ports."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first < 60_000 and all(_free(first + number) for number in range(5)):
+            return first
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def few_keywords(directory: Path, count: int = 24) -> Path:
+    """The first rows of the real sample: a run of seconds."""
+    rows = list(csv.reader(SAMPLE.open(encoding="utf-8-sig")))
+    path = directory / "keywords.csv"
+    with path.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows(rows[: count + 1])
+    return path
+
+
+@dataclass
+class Product:
+    """A running stack, asked as a tenant (`client`) or as an operator (`rows`)."""
+
+    stack: Stack
+
+    @property
+    def url(self) -> str:
+        return str(self.stack.status()["url"])
+
+    def client(self) -> Client:
+        return Client(self.url)
+
+    def run(
+        self,
+        keywords: Path,
+        articles: int,
+        *,
+        client: Client | None = None,
+        wordpress: WordPress | None = None,
+    ) -> dict[str, Any]:
+        """One tenant's whole run, as the demo makes it; the summary of the demo."""
+        client = client or self.client()
+        return run(client, Wanted(keywords, articles, wordpress), lambda text: None, lambda *_: None)
+
+    def rows(self, service: str, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Across all tenants, as the owner of a service's database."""
+        with psycopg.connect(self.stack.database_url(service, "owner"), row_factory=dict_row) as connection:
+            return connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]
+
+    def scalar(self, service: str, query: str, *values: Any) -> Any:
+        rows = self.rows(service, query, *values)
+        return next(iter(rows[0].values())) if rows else None
+
+    def digests(self) -> dict[str, str]:
+        """A digest of every read model of every service."""
+        from common.operate.projections import digests
+
+        found: dict[str, str] = {}
+        for service in SERVICES:
+            for table, digest in digests(service, self.stack.database_url(service, "owner")).items():
+                found[f"{service}.{table}"] = digest
+        return found
+
+    def quiet(self) -> None:
+        """Wait until nothing is on its way: outboxes empty, everything heard, no job waiting, no letter open."""
+
+        def still() -> bool:
+            return all(
+                status.healthy and status.lag == 0 and not self.scalar(status.name, _ON_ITS_WAY)
+                for status in self.stack.services()
+            )
+
+        # Twice: an event that was between two services during the first look has arrived by the second.
+        wait_for(lambda: still() and still(), 90, what="everything that was said has been heard and done")
+
+
+_ON_ITS_WAY = (
+    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM catch_ups) + (SELECT count(*) FROM catch_up_requests)"
+    " + (SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+    " OR (status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now() + interval '1 minute')))"
+)
+
+
+def totals(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What two runs of the same input must have in common, whatever happened to them on the way."""
+    names = (
+        "keywords",
+        "clusters",
+        "unclustered",
+        "ideas",
+        "tasks",
+        "content",
+        "images",
+        "published",
+        "credits",
+    )
+    kept = {name: summary[name] for name in names}
+    kept["stages"] = [{k: stage[k] for k in ("stage", "items", "credits")} for stage in summary["stages"]]
+    kept["pages"] = len(summary["pages"])
+    return kept
+
+
+@contextmanager
+def product(**environment: str) -> Iterator[Product]:
+    """A stack of its own in a temporary directory; its logs are kept where a test fails."""
+    with tempfile.TemporaryDirectory(prefix="igny8-e2e-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        given = {name: value for name, value in os.environ.items() if not name.startswith("IGNY8_")}
+        given |= {"IGNY8_TRIAL_CREDITS": "1000"} | environment
+        stack = Stack(Path(directory) / "data", free_ports(), given)
+        stack.start()
+        try:
+            yield Product(stack)
+        except BaseException:
+            _keep_logs(stack)
+            raise
+        finally:
+            stack.stop()
+
+
+def _keep_logs(stack: Stack) -> None:
+    """The last lines of each log that tell of trouble, for the test's report."""
+    for path in sorted(stack.layout.logs.glob("*.log")):
+        lines = [
+            line for line in path.read_text(errors="replace").splitlines() if '"level": "info"' not in line
+        ]
+        print(f"== {path.name}", *lines[-15:], sep="\n")
+
+
+def spans(directory: Path) -> list[dict[str, Any]]:
+    """All spans that the processes wrote."""
+    found = []
+    for path in directory.glob("*.jsonl"):
+        found += [json.loads(line) | {"service": path.stem} for line in path.read_text().splitlines()]
+    return found
