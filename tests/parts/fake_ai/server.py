@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from jsonschema import ValidationError  # type: ignore[import-untyped]
+from jsonschema import ValidationError
 
 from tests.parts.fake_ai import Call, Fault
 from tests.parts.fake_ai.answers import draft_for, picture, vector
