@@ -71,8 +71,8 @@ class Process:
 
     service: Service
     runtime: RuntimeOf
+    relay: Relay
     loops: list[Loop] = field(default_factory=list)
-    relay: Relay | None = None
     consumer: Consumer | None = None
 
 
@@ -114,7 +114,9 @@ def build(service: Service, settings: Settings) -> ASGIApp:
     )
     if runtime.replicas is not None:
         runtime.heard.append(runtime.replicas.advanced)
-    process = Process(service, runtime)
+    relay = Relay(settings.relay_database, service.model, settings.kafka)
+    database.committed.append(relay.wake)
+    process = Process(service, runtime, relay)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -138,21 +140,16 @@ async def start(process: Process) -> None:
     reactions = service.hears(runtime) if service.hears else service.reactions
     group = group_of(service.name)
 
-    def wake_relay() -> None:
-        if process.relay is not None:
-            process.relay.wake()
-
     def heard() -> None:
         for call in runtime.heard:
             call()
 
-    source = CatchUpSource(service.name, database, settings.kafka, wake_relay)
+    source = CatchUpSource(service.name, database, settings.kafka, process.relay.wake)
     embedded = bool(settings.kafka_incarnation)
 
     async def relay(loop: Loop) -> None:
         await ensure_topics(settings.kafka, embedded=embedded)
-        process.relay = Relay(settings.relay_database, service.model, settings.kafka, loop.beat)
-        database.committed[:] = [process.relay.wake]
+        process.relay.beat = loop.beat
         await process.relay.run()
 
     async def consume(loop: Loop) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, KafkaUnavailableError
 from aiokafka.partitioner import DefaultPartitioner
 from opentelemetry.trace import SpanKind
 
@@ -187,7 +187,8 @@ class Relay:
             await self._send([front])
         except (KafkaError, TimeoutError) as alone:
             await self._drop_producer()
-            count = self._refusals[front.position] = self._refusals.get(front.position, 0) + 1
+            count = self._refusals.get(front.position, 0) + _is_refusal(alone)
+            self._refusals[front.position] = count
             if count < ATTEMPTS_ALONE or not await self._kafka_is_well():
                 raise KafkaError(f"position {front.position}: {alone!r}") from error
             log.error("outbox_dead_letter", position=front.position, error=repr(alone))
@@ -240,6 +241,15 @@ class Relay:
 
 
 _partitioner: Callable[[bytes, Sequence[int], Sequence[int]], int] = DefaultPartitioner()
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether Kafka looked at the message and said no; a broker that is away or late has not looked."""
+    return (
+        isinstance(error, KafkaError)
+        and not error.retriable
+        and not isinstance(error, KafkaTimeoutError | KafkaUnavailableError)
+    )
 
 
 def _recorded(row: Sequence[Any], types: EventTypes) -> Recorded[Event]:
