@@ -1,0 +1,184 @@
+"""Publications: every request answered, every step once, the newest version counts."""
+
+from typing import Any
+
+import msgspec
+from common.testing import given
+from publisher.publications.decisions import (
+    PUBLICATION,
+    ChooseTarget,
+    FailPublication,
+    PublicationNotFound,
+    PublicationStatusConflict,
+    RecordMedium,
+    RecordPost,
+    RecordTerm,
+    RecordUnpublished,
+    RefuseSending,
+    RequestPublication,
+    RetryPublication,
+    StartMedium,
+    StartPost,
+)
+from publisher.publications.events import (
+    PostUnpublished,
+    Publication,
+    PublicationConfirmed,
+    PublicationRetried,
+    SendingRefused,
+    TargetChosen,
+    medium_key,
+)
+
+from tests.unit.publisher.publication_facts import (
+    CHOSEN,
+    CONTENT,
+    ENSURED,
+    FAILED,
+    FIRST,
+    IMAGE,
+    MEDIUM,
+    MEDIUM_STARTED,
+    MEDIUM_UPLOADED,
+    NEWER,
+    ORDER,
+    OTHER_RUN,
+    POST,
+    POST_STARTED,
+    REQUESTED,
+    REQUESTED_NEWER,
+    SECOND,
+    SITE,
+    TERM,
+    post_published,
+)
+
+OUT = (REQUESTED, CHOSEN, POST_STARTED, post_published())
+RECORD_POST = RecordPost(1, "p1", "https://site/p1")
+
+
+def state_of(*events: Any) -> Publication:
+    state = given(PUBLICATION)(*events).state
+    assert isinstance(state, Publication)
+    return state
+
+
+class TestRequests:
+    def test_the_first_is_taken_once(self) -> None:
+        given(PUBLICATION)().when(RequestPublication(FIRST, ORDER)).then(REQUESTED)
+        given(PUBLICATION)(REQUESTED).when(RequestPublication(FIRST, ORDER)).then_nothing()
+
+    def test_a_newer_version_takes_its_place(self) -> None:
+        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, NEWER)).then(REQUESTED_NEWER)
+        assert state_of(*OUT, REQUESTED_NEWER).status == "requested"
+
+    def test_an_older_version_does_not(self) -> None:
+        given(PUBLICATION)(REQUESTED_NEWER).when(RequestPublication(FIRST, ORDER)).then_nothing()
+
+    def test_what_is_out_is_confirmed_once_to_each_request(self) -> None:
+        again = msgspec.structs.replace(ORDER, run_id=OTHER_RUN)
+        confirmed = PublicationConfirmed(
+            request_id=SECOND,
+            content_id=CONTENT,
+            version=1,
+            site_id=SITE,
+            external_id="p1",
+            external_url="https://site/p1",
+            run_id=OTHER_RUN,
+        )
+        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, again)).then(confirmed)
+        given(PUBLICATION)(*OUT, confirmed).when(RequestPublication(SECOND, again)).then_nothing()
+
+    def test_what_was_taken_back_is_published_again(self) -> None:
+        gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
+        requested = msgspec.structs.replace(REQUESTED, request_id=SECOND)
+        given(PUBLICATION)(*OUT, gone).when(RequestPublication(SECOND, ORDER)).then(requested)
+        given(PUBLICATION)(*OUT, gone, requested).when(RECORD_POST).then(post_published())
+
+    def test_nothing_is_done_without_a_request(self) -> None:
+        for command in (RetryPublication(), ChooseTarget("x"), StartPost(), RECORD_POST, RecordUnpublished()):
+            given(PUBLICATION)().when(command).then_refused(PublicationNotFound)
+        assert given(PUBLICATION)(CHOSEN).state == PUBLICATION.initial
+
+
+class TestSteps:
+    def test_the_target_is_chosen_once(self) -> None:
+        given(PUBLICATION)(REQUESTED).when(ChooseTarget("folder:/site")).then(CHOSEN)
+        given(PUBLICATION)(REQUESTED, CHOSEN).when(ChooseTarget("folder:/site")).then_nothing()
+
+    def test_another_target_knows_nothing_of_the_first(self) -> None:
+        past = (REQUESTED, CHOSEN, ENSURED, MEDIUM_STARTED, MEDIUM_UPLOADED, POST_STARTED, post_published())
+        state = state_of(*past, TargetChosen(target="wordpress:https://blog.example"))
+        assert (dict(state.terms), dict(state.media), state.started, state.post) == (
+            {},
+            {},
+            frozenset(),
+            None,
+        )
+
+    def test_a_term_is_recorded_once(self) -> None:
+        given(PUBLICATION)(REQUESTED).when(RecordTerm(TERM, "t1")).then(ENSURED)
+        given(PUBLICATION)(REQUESTED, ENSURED).when(RecordTerm(TERM, "t1")).then_nothing()
+
+    def test_only_one_may_send_a_medium(self) -> None:
+        given(PUBLICATION)(REQUESTED).when(StartMedium(MEDIUM)).then(MEDIUM_STARTED)
+        given(PUBLICATION)(REQUESTED, MEDIUM_STARTED).when(StartMedium(MEDIUM)).then_nothing()
+        given(PUBLICATION)(REQUESTED, MEDIUM_STARTED, MEDIUM_UPLOADED).when(
+            StartMedium(MEDIUM)
+        ).then_nothing()
+
+    def test_a_medium_is_recorded_once(self) -> None:
+        command = RecordMedium(MEDIUM, "m1", "https://site/m1.png")
+        given(PUBLICATION)(REQUESTED, MEDIUM_STARTED).when(command).then(MEDIUM_UPLOADED)
+        given(PUBLICATION)(REQUESTED, MEDIUM_STARTED, MEDIUM_UPLOADED).when(command).then_nothing()
+
+    def test_an_image_made_anew_is_another_medium(self) -> None:
+        other = msgspec.structs.replace(IMAGE.object, sha256="c" * 64)
+        assert medium_key(msgspec.structs.replace(IMAGE, object=other)) != MEDIUM
+
+    def test_only_one_may_send_the_post(self) -> None:
+        given(PUBLICATION)(REQUESTED).when(StartPost()).then(POST_STARTED)
+        given(PUBLICATION)(REQUESTED, POST_STARTED).when(StartPost()).then_nothing()
+        given(PUBLICATION)(*OUT, REQUESTED_NEWER).when(StartPost()).then_nothing()
+
+    def test_what_was_refused_may_be_sent_again(self) -> None:
+        refused = SendingRefused(key=POST)
+        given(PUBLICATION)(REQUESTED, POST_STARTED).when(RefuseSending(POST)).then(refused)
+        given(PUBLICATION)(REQUESTED, POST_STARTED, refused).when(RefuseSending(POST)).then_nothing()
+        given(PUBLICATION)(REQUESTED, POST_STARTED, refused).when(StartPost()).then(POST_STARTED)
+
+
+class TestOutcome:
+    def test_the_post_is_recorded_once_and_answers_its_run(self) -> None:
+        given(PUBLICATION)(REQUESTED, POST_STARTED).when(RECORD_POST).then(post_published())
+        given(PUBLICATION)(*OUT).when(RECORD_POST).then_nothing()
+
+    def test_an_overtaken_version_leaves_the_newer_one_to_do(self) -> None:
+        past = (REQUESTED, POST_STARTED, REQUESTED_NEWER)
+        overtaken = post_published(run_id=OTHER_RUN)
+        given(PUBLICATION)(*past).when(RECORD_POST).then(overtaken)
+        given(PUBLICATION)(*past, overtaken).when(RECORD_POST).then_nothing()
+        state = state_of(*past, overtaken)
+        assert (state.status, state.post is not None) == ("requested", True)
+
+    def test_the_newer_version_is_out_then(self) -> None:
+        done = post_published(2, OTHER_RUN)
+        given(PUBLICATION)(*OUT, REQUESTED_NEWER).when(RecordPost(2, "p1", "https://site/p1")).then(done)
+        assert state_of(*OUT, REQUESTED_NEWER, done).status == "published"
+
+    def test_a_failure_is_said_once_with_its_run(self) -> None:
+        command = FailPublication("wrong_password", "401", "Enter it again.")
+        given(PUBLICATION)(REQUESTED).when(command).then(FAILED)
+        given(PUBLICATION)(REQUESTED, FAILED).when(command).then_nothing()
+        given(PUBLICATION)(*OUT).when(command).then_nothing()
+
+    def test_a_failed_one_is_tried_again_once(self) -> None:
+        given(PUBLICATION)(REQUESTED, FAILED).when(RetryPublication()).then(PublicationRetried())
+        given(PUBLICATION)(REQUESTED, FAILED, PublicationRetried()).when(RetryPublication()).then_nothing()
+        given(PUBLICATION)(*OUT).when(RetryPublication()).then_refused(PublicationStatusConflict)
+
+    def test_it_is_taken_back_once(self) -> None:
+        gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
+        given(PUBLICATION)(*OUT).when(RecordUnpublished()).then(gone)
+        given(PUBLICATION)(*OUT, gone).when(RecordUnpublished()).then_nothing()
+        given(PUBLICATION)(REQUESTED).when(RecordUnpublished()).then_refused(PublicationStatusConflict)
