@@ -1,0 +1,175 @@
+"""Killed in the middle of work, each service, the broker and the database: the run ends as if nothing had happened."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+import pytest
+from igny8_local.demo.run import WordPress
+
+from tests.parts.ports import wait_for
+from tests.parts.wordpress import RealWordPress
+from tests.support.patience import PatientClient
+from tests.support.product import Product, few_keywords, product, totals
+from tests.support.proxy import KeepingProxy
+
+ARTICLES = 3
+
+
+@pytest.fixture(scope="module")
+def victim() -> Iterator[Product]:
+    """One stack that is killed piece by piece."""
+    with product() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keywords(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return few_keywords(tmp_path_factory.mktemp("keywords"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(victim: Product, keywords: Path) -> dict[str, Any]:
+    """What the run comes to when nobody kills anything."""
+    summary = victim.run(keywords, ARTICLES)
+    assert summary["problems"] == []
+    return totals(summary)
+
+
+class Running:
+    """A tenant's run in a thread of its own."""
+
+    def __init__(self, victim: Product, keywords: Path) -> None:
+        self.summary: dict[str, Any] | None = None
+        self.error: BaseException | None = None
+        self._victim = victim
+        self._keywords = keywords
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.summary = self._victim.run(self._keywords, ARTICLES, client=PatientClient(self._victim.url))
+        except BaseException as error:
+            self.error = error
+
+    @property
+    def going(self) -> bool:
+        return self._thread.is_alive()
+
+    def result(self) -> dict[str, Any]:
+        self._thread.join(240)
+        assert not self.going, "the run has not ended"
+        if self.error is not None:
+            raise self.error
+        assert self.summary is not None
+        return self.summary
+
+
+BATCH = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+    " AND xact_start IS NOT NULL AND query NOT LIKE '%%next_attempt%%' AND query NOT LIKE '%%catch_up%%'"
+    " AND (query LIKE '%%inbox%%' OR query LIKE '%%append_events%%' OR query LIKE '%%open_stream%%')"
+)
+JOB = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+
+
+def in_flight(victim: Product, service: str) -> None:
+    """Return the moment the service is seen with a running job or an open batch."""
+    with psycopg.connect(victim.stack.database_url(service, "owner"), autocommit=True) as connection:
+
+        def busy() -> bool:
+            jobs = connection.execute(JOB).fetchone()
+            batches = connection.execute(BATCH, (f"igny8-{service}",)).fetchone()
+            assert jobs
+            assert batches
+            return bool(jobs[0] or batches[0])
+
+        wait_for(busy, 60, what=f"work in flight in {service}")
+
+
+@pytest.mark.parametrize("service", ["planner", "writer", "billing", "publisher", "gateway"])
+def test_a_service_killed_at_work_changes_nothing(
+    service: str, victim: Product, keywords: Path, undisturbed: dict[str, Any]
+) -> None:
+    run = Running(victim, keywords)
+    if service != "planner":
+        in_flight(
+            victim, "writer"
+        )  # past the registration and the upload, which a client cannot repeat blindly
+    in_flight(victim, service)
+    assert run.going
+    old = victim.stack.kill(service)
+    wait_for(lambda: victim.stack.pid(service) not in (None, old), 30, what=f"{service} is started again")
+    assert totals(run.result()) == undisturbed
+    victim.quiet()
+
+
+def test_a_killed_broker_changes_nothing(
+    victim: Product, keywords: Path, undisturbed: dict[str, Any]
+) -> None:
+    run = Running(victim, keywords)
+    in_flight(victim, "writer")
+    before = (victim.stack.state() or {})["incarnation"]
+    victim.stack.kill("broker")
+    wait_for(lambda: (victim.stack.state() or {}).get("incarnation") != before, 30, what="a new broker lives")
+    assert totals(run.result()) == undisturbed
+    victim.quiet()
+
+
+def test_a_killed_database_server_changes_nothing(
+    victim: Product, keywords: Path, undisturbed: dict[str, Any]
+) -> None:
+    run = Running(victim, keywords)
+    in_flight(victim, "writer")
+    old = victim.stack.kill("postgres")
+    wait_for(lambda: victim.stack.pid("postgres") not in (None, old), 30, what="PostgreSQL is started again")
+    assert totals(run.result()) == undisturbed
+    victim.quiet()
+
+
+@pytest.mark.wordpress
+def test_killed_between_wordpress_answer_and_our_record_ten_times(tmp_path: Path) -> None:
+    """Still one post and one of each medium."""
+    articles = 5
+    with (
+        RealWordPress() as site,
+        KeepingProxy(site.url) as proxy,
+        product(IGNY8_ALLOWED_PRIVATE_HOSTS=urlsplit(proxy.url).netloc) as running,
+    ):
+        kills = []
+
+        def next_kill() -> None:
+            kills.append(running.stack.kill("publisher"))
+            if len(kills) < 10:
+                wanted = "/posts" if len(kills) % 2 else "/media"
+                proxy.arm(
+                    lambda method, path: method == "POST" and path.rstrip("/").endswith(wanted), next_kill
+                )
+
+        proxy.arm(lambda method, path: method == "POST" and path.rstrip("/").endswith("/media"), next_kill)
+        target = WordPress(proxy.url, site.user, site.app_password)
+        summary = running.run(
+            few_keywords(tmp_path), articles, client=PatientClient(running.url), wordpress=target
+        )
+        assert len(kills) == proxy.kept == 10
+        assert summary["published"] == articles
+        query = {"per_page": "100", "status": "any", "context": "edit"}
+        posts = httpx.get(
+            f"{site.url}/wp-json/wp/v2/posts", params=query, auth=(site.user, site.app_password)
+        ).json()
+        ours = [post["title"]["raw"] for post in posts if "igny8:" in post["content"]["raw"]]
+        assert sorted(ours) == sorted(
+            row["title"] for row in running.rows("writer", "SELECT title FROM content")
+        )
+        media = httpx.get(
+            f"{site.url}/wp-json/wp/v2/media",
+            params={"per_page": "100", "context": "edit"},
+            auth=(site.user, site.app_password),
+        ).json()
+        slugs = [medium["slug"] for medium in media]
+        assert len(slugs) == len(set(slugs)) == summary["images"]
