@@ -1,0 +1,144 @@
+"""The identity token: what it carries, and every way of forging it."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from common.auth.identity import AUDIENCE, ISSUER, Identity, IdentitySigner, IdentityVerifier, InvalidIdentity
+from common.auth.tokens import TokenSigner
+from common.ids import new_id
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from gateway.keys import load_keys
+from igny8_local.keys import prepare_token_keys
+from igny8_local.layout import Layout
+from joserfc import jws
+from joserfc.jwk import OctKey, OKPKey
+
+NOW = 1_800_000_000
+IDENTITY = Identity(
+    account_id=new_id(),
+    user_id=new_id(),
+    role="owner",
+    accounts_version=7,
+    request_id="r",
+    site_ids=(new_id(),),
+)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    load_keys(tmp_path)
+    return tmp_path
+
+
+def _verifier(keys: Path, now: float = NOW) -> IdentityVerifier:
+    return IdentityVerifier(str(keys / "jwks.json"), clock=lambda: now)
+
+
+def _signer(keys: Path, now: float = NOW) -> IdentitySigner:
+    return IdentitySigner(load_keys(keys).signing, clock=lambda: now)
+
+
+def _claims(**changes: Any) -> dict[str, Any]:
+    standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": NOW, "exp": NOW + 60}
+    return {**msgspec.to_builtins(IDENTITY), **standard, **changes}
+
+
+def _forged(keys: Path, claims: dict[str, Any], **header: Any) -> str:
+    key = OKPKey.import_key(load_keys(keys).signing)
+    protected = {"alg": "EdDSA", "kid": key.thumbprint(), **header}
+    return jws.serialize_compact(protected, json.dumps(claims), key, algorithms=["EdDSA"])
+
+
+async def test_comes_back_as_it_was_signed(keys: Path) -> None:
+    assert await _verifier(keys).verify(_signer(keys).sign(IDENTITY)) == IDENTITY
+
+
+async def test_the_helper_of_the_forged_tokens_makes_good_ones(keys: Path) -> None:
+    assert await _verifier(keys).verify(_forged(keys, _claims())) == IDENTITY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"aud": "igny8-api"}, id="other audience"),
+        pytest.param({"iss": "somebody"}, id="other issuer"),
+        pytest.param({"exp": NOW - 31, "iat": NOW - 60}, id="expired"),
+        pytest.param({"nbf": NOW + 31}, id="not yet valid"),
+        pytest.param({"iat": NOW + 31, "exp": NOW + 91}, id="from the future"),
+        pytest.param({"exp": NOW + 3600}, id="lives too long"),
+        pytest.param({"exp": None}, id="never ends"),
+        pytest.param({"aud": None}, id="no audience"),
+        pytest.param({"account_id": "x"}, id="no account"),
+    ],
+)
+async def test_is_refused_with_claims_that_do_not_fit(keys: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidIdentity):
+        await _verifier(keys).verify(_forged(keys, _claims(**changes)))
+
+
+@pytest.mark.parametrize("skew", [-29, 29])
+async def test_allows_clocks_to_differ_a_little(keys: Path, skew: int) -> None:
+    token = _signer(keys, NOW + skew).sign(IDENTITY, seconds=1)
+    assert await _verifier(keys).verify(token) == IDENTITY
+
+
+async def test_is_refused_without_a_signature(keys: Path) -> None:
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    kid = load_keys(keys).jwks["keys"][0]["kid"]
+    for algorithm in ("none", "None", "EdDSA"):
+        with pytest.raises(InvalidIdentity):
+            await _verifier(keys).verify(f"{part({'alg': algorithm, 'kid': kid})}.{part(_claims())}.")
+
+
+async def test_is_refused_when_signed_by_another_key_under_our_name(keys: Path) -> None:
+    kid = load_keys(keys).jwks["keys"][0]["kid"]
+    stranger = OKPKey.import_key(Ed25519PrivateKey.generate())
+    token = jws.serialize_compact(
+        {"alg": "EdDSA", "kid": kid}, json.dumps(_claims()), stranger, algorithms=["EdDSA"]
+    )
+    with pytest.raises(InvalidIdentity):
+        await _verifier(keys).verify(token)
+
+
+async def test_is_refused_when_our_public_key_is_used_as_a_shared_secret(keys: Path) -> None:
+    public = load_keys(keys).jwks["keys"][0]
+    secret = OctKey.import_key(json.dumps(public).encode())
+    token = jws.serialize_compact(
+        {"alg": "HS256", "kid": public["kid"]}, json.dumps(_claims()), secret, algorithms=["HS256"]
+    )
+    with pytest.raises(InvalidIdentity):
+        await _verifier(keys).verify(token)
+
+
+async def test_an_access_token_is_no_identity(keys: Path) -> None:
+    signer = TokenSigner(load_keys(keys).signing, issuer=ISSUER, audience="igny8-api", clock=lambda: NOW)
+    with pytest.raises(InvalidIdentity):
+        await _verifier(keys).verify(signer.sign(msgspec.to_builtins(IDENTITY), seconds=60))
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.é.é", "." * 5])
+async def test_is_refused_when_it_is_no_token(keys: Path, text: str) -> None:
+    with pytest.raises(InvalidIdentity):
+        await _verifier(keys).verify(text)
+
+
+async def test_a_key_that_is_added_later_is_found(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = _verifier(keys)
+    await verifier.verify(_signer(keys).sign(IDENTITY))
+    next(keys.glob("*.pem")).unlink()
+    monkeypatch.setattr("common.auth.tokens.RELOAD_SECONDS", 0.0)
+    assert await verifier.verify(_signer(keys).sign(IDENTITY)) == IDENTITY
+
+
+async def test_the_embedded_stack_and_the_gateway_name_keys_alike(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.token_keys.mkdir(parents=True)
+    prepare_token_keys(layout)
+    written = json.loads(layout.jwks.read_text())
+    assert load_keys(layout.token_keys).jwks == written
