@@ -6,12 +6,12 @@ grants, policies, indexes and sequences stay too, readers see the old rows until
 nothing is written. Needs the owner's role, which row-level security lets see all tenants.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -22,14 +22,15 @@ from common.database import Sql
 from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
 from common.model import Projection, ServiceModel
 
+T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
 
 PAGE_POSITIONS = 5_000
 """Positions read, decoded and applied in one transaction (FOUNDATION.md, Rebuilding)."""
 TAIL_POSITIONS = 1_000
 """What may be left to apply while writers wait: well below a second."""
-SWAP_ATTEMPTS = 5
-"""A writer that had read the view before it waits for our lock is a deadlock; PostgreSQL ends one of the two."""
+LOCK_ATTEMPTS = 5
+"""A long writer lets our lock time out, a crossing one makes a deadlock: both pass."""
 REBUILD_LOCK = 0x1697_8001
 
 LIVE = "public"
@@ -76,40 +77,44 @@ async def rebuild(
     began = monotonic()
     async with operator_connection(url) as connection:
         await _be_the_only_one(connection)
-        beside = Beside(connection, model, projection)
+        beside = Beside(connection, model, projection, f"rebuild_{projection.name}")
         await beside.drop()
         try:
             await beside.create(unlogged=True)
-            reached = 0
+            reached = facts = 0
             while (settled := await _settled_position(connection)) - reached > TAIL_POSITIONS:
-                reached = await beside.build(reached, settled, progress)
-            tables = await _swap(beside, reached, progress)
+                facts += await beside.build(reached, settled, progress)
+                reached = settled
+
+            async def swap() -> tuple[int, tuple[Corrected, ...]]:
+                tail = await beside.build(reached, await last_position(connection), progress)
+                return tail, await beside.replace_live()
+
+            tail, tables = await _while_writers_wait(connection, swap)
         finally:
             if not connection.broken:
                 await beside.drop()
-    return Rebuilt(projection.name, beside.facts, monotonic() - began, tables)
+    return Rebuilt(projection.name, facts + tail, monotonic() - began, tables)
 
 
 class Beside:
-    """The tables of one projection under construction, in the schema `rebuild_<projection>`."""
+    """The tables of one projection under construction, in a schema of their own."""
 
-    def __init__(self, connection: Connection, model: ServiceModel, projection: Projection) -> None:
-        self.connection = connection
-        self.schema = f"rebuild_{projection.name}"
-        self.facts = 0
+    def __init__(
+        self, connection: Connection, model: ServiceModel, projection: Projection, schema: str
+    ) -> None:
+        self.schema = schema
+        self.tables = tuple(table.name for table in projection.tables)
+        self._connection = connection
         self._types = model.types
         self._projection = projection
 
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return tuple(table.name for table in self._projection.tables)
-
     async def create(self, *, unlogged: bool = False) -> None:
         """Empty tables like the live ones. Unlogged: faster, for tables that are dropped again anyway."""
-        async with self.connection.transaction():
-            await self.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+        async with self._connection.transaction():
+            await self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
             for table in self.tables:
-                await self.connection.execute(
+                await self._connection.execute(
                     sql.SQL("CREATE {} TABLE {} (LIKE {} INCLUDING ALL)").format(
                         sql.SQL("UNLOGGED" if unlogged else ""),
                         sql.Identifier(self.schema, table),
@@ -118,22 +123,31 @@ class Beside:
                 )
 
     async def drop(self) -> None:
-        await self.connection.execute(
+        await self._connection.execute(
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema))
         )
 
     async def build(self, reached: int, last: int, progress: Progress) -> int:
-        """Apply the facts above position `reached` up to `last`, a page a transaction; returns `last`.
+        """Apply the facts above position `reached` up to `last`, a page a transaction; returns how many there were.
 
         Inside an outer transaction the pages are its savepoints. Raises `RebuildFailed`.
         """
+        applied = 0
         while reached < last:
             page = min(reached + PAGE_POSITIONS, last)
-            async with self.connection.transaction():
-                await self._apply(await self._read(reached, page))
-            reached = page
+            facts = await self._read(reached, page)
+            try:
+                async with self._connection.transaction(), self._connection.pipeline():
+                    await self._apply(facts)
+            except (psycopg.Error, RebuildFailed):
+                if self._connection.broken:
+                    raise
+                # A pipeline does not tell which statement failed; one call at a time does.
+                async with self._connection.transaction():
+                    await self._apply(facts)
+            reached, applied = page, applied + len(facts)
             progress(reached, last)
-        return last
+        return applied
 
     async def replace_live(self) -> tuple[Corrected, ...]:
         """Make the live tables equal to these; only rows that differ are touched."""
@@ -141,7 +155,7 @@ class Beside:
 
     async def _read(self, after: int, last: int) -> list[Recorded[Event]]:
         # A window of positions, not a LIMIT: the filter on the category must not tempt the planner into sorting.
-        async with self.connection.cursor(binary=True) as cursor:
+        async with self._connection.cursor(binary=True) as cursor:
             await cursor.execute(
                 "SELECT position, account_id, stream, version, event_id, type, data::text, meta::text, recorded_at"
                 " FROM public.events WHERE position > %s AND position <= %s"
@@ -151,45 +165,44 @@ class Beside:
             return [_recorded(row, self._types) for row in await cursor.fetchall()]
 
     async def _apply(self, facts: Sequence[Recorded[Event]]) -> None:
-        if not facts:
-            return
-        sql_ = Sql(self.connection)
-        try:
-            async with self.connection.pipeline():
-                await self.connection.execute(
-                    "SELECT set_config('search_path', %s, true)", (f'"{self.schema}", {LIVE}',)
-                )
-                account: UUID | None = None
-                # As the service calls it: every call has facts of one stream, under their account.
-                for _, run in groupby(facts, key=lambda fact: fact.stream):
-                    recorded = list(run)
-                    if recorded[0].account_id != account:
-                        account = recorded[0].account_id
-                        await self.connection.execute(
-                            "SELECT set_config('app.account_id', %s, true)", (str(account),)
-                        )
-                    await self._projection.apply(sql_, recorded)
-                await self.connection.execute(f"SET LOCAL search_path TO {LIVE}")
-        except Exception as error:
-            raise RebuildFailed(
-                f"The projection {self._projection.name} failed on the facts at positions {facts[0].position} to"
-                f" {facts[-1].position}: {type(error).__name__}: {error}"
-            ) from error
-        self.facts += len(facts)
+        """As the service does it: every call has facts of one stream, under their account."""
+        path = sql.SQL("SET LOCAL search_path TO {}")
+        await self._connection.execute(
+            path.format(sql.SQL(", ").join(map(sql.Identifier, (self.schema, LIVE))))
+        )
+        tables = Sql(self._connection)
+        account: UUID | None = None
+        for stream, run in groupby(facts, key=lambda fact: fact.stream):
+            recorded = list(run)
+            try:
+                if recorded[0].account_id != account:
+                    account = recorded[0].account_id
+                    await self._connection.execute(
+                        "SELECT set_config('app.account_id', %s, true)", (str(account),)
+                    )
+                await self._projection.apply(tables, recorded)
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:
+                raise RebuildFailed(
+                    f"The projection {self._projection.name} failed on {stream}, versions {recorded[0].version} to"
+                    f" {recorded[-1].version}: {type(error).__name__}: {error}"
+                ) from error
+        await self._connection.execute(path.format(sql.Identifier(LIVE)))
 
     async def _correct(self, table: str) -> Corrected:
         live, built = sql.Identifier(LIVE, table), sql.Identifier(self.schema, table)
-        columns = await _columns(self.connection, table)
+        columns = await _columns(self._connection, table)
         same_key = sql.SQL(" AND ").join(
             sql.SQL("live.{0} = built.{0}").format(sql.Identifier(name)) for name in columns.key
         )
-        removed = await self.connection.execute(
+        removed = await self._connection.execute(
             sql.SQL(
                 "DELETE FROM {live} AS live WHERE NOT EXISTS"
                 " (SELECT FROM {built} AS built WHERE {same_key} AND (built.*)::text = (live.*)::text)"
             ).format(live=live, built=built, same_key=same_key)
         )
-        written = await self.connection.execute(
+        written = await self._connection.execute(
             sql.SQL(
                 "INSERT INTO {live} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {built} AS built"
                 " WHERE NOT EXISTS (SELECT FROM {live} AS live WHERE {same_key})"
@@ -201,13 +214,13 @@ class Beside:
             )
         )
         for name in columns.identity:
-            await self.connection.execute(
+            await self._connection.execute(
                 sql.SQL(
                     "SELECT setval(sequence, greatest(max({column}), pg_sequence_last_value(sequence)))"
                     " FROM {live}, pg_get_serial_sequence(%s, %s) AS named, LATERAL (SELECT named::regclass) AS s (sequence)"
                     " GROUP BY sequence"
                 ).format(column=sql.Identifier(name), live=live),
-                (live.as_string(self.connection), name),
+                (live.as_string(self._connection), name),
             )
         return Corrected(table, removed.rowcount, written.rowcount)
 
@@ -234,39 +247,30 @@ async def _settled_position(connection: Connection) -> int:
     A lower position can commit after a higher one, so what was not there when a page was read may come later. An insert
     takes the table's lock before its position: whoever holds SHARE knows that every position given is decided.
     """
-    for attempt in range(1, SWAP_ATTEMPTS + 1):
-        try:
-            async with connection.transaction():
-                await connection.execute("LOCK TABLE events IN SHARE MODE")
-                return await last_position(connection)
-        except psycopg.errors.LockNotAvailable as error:
-            if attempt == SWAP_ATTEMPTS:
-                raise RebuildFailed("A writer kept the store busy; try again when it has finished.") from error
-    raise AssertionError("unreachable")
+
+    async def last() -> int:
+        return await last_position(connection)
+
+    return await _while_writers_wait(connection, last)
 
 
 async def last_position(connection: Connection) -> int:
     """The highest position this transaction sees; 0 in an empty store."""
-    row = await (
-        await connection.execute("SELECT coalesce(max(position), 0) FROM public.events")
-    ).fetchone()
+    row = await (await connection.execute("SELECT coalesce(max(position), 0) FROM public.events")).fetchone()
     assert row is not None
     return int(row[0])
 
 
-async def _swap(beside: Beside, reached: int, progress: Progress) -> tuple[Corrected, ...]:
-    """While writers wait: apply what they wrote last, correct the live tables, commit."""
-    for attempt in range(1, SWAP_ATTEMPTS + 1):
-        facts = beside.facts
+async def _while_writers_wait(connection: Connection, work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work` in a transaction that nobody appends beside; again from the start when the lock was not to be had."""
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            async with beside.connection.transaction():
-                await beside.connection.execute("LOCK TABLE events IN SHARE MODE")
-                await beside.build(reached, await last_position(beside.connection), progress)
-                return await beside.replace_live()
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE public.events IN SHARE MODE")
+                return await work()
         except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable) as error:
-            beside.facts = facts
-            if attempt == SWAP_ATTEMPTS:
-                raise RebuildFailed("Writers kept the tables busy; try again when there are fewer.") from error
+            if attempt == LOCK_ATTEMPTS:
+                raise RebuildFailed("Writers kept the store busy; try again when there are fewer.") from error
     raise AssertionError("unreachable")
 
 
