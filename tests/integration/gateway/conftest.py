@@ -1,0 +1,26 @@
+"""Fixtures of the gateway's integration tests."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.integration.gateway.running import Gateway, Tenant, make_gateway
+from tests.support.database import ServiceUrls
+
+
+@pytest.fixture(scope="session")
+async def gateway(
+    service_database: Callable[[str], AbstractContextManager[ServiceUrls]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Gateway]:
+    with service_database("gateway") as urls, service_database("secrets") as secret_urls:
+        made = make_gateway(urls, secret_urls, tmp_path_factory.mktemp("gateway"))
+        await made.runtime.database.open()
+        yield made
+        await made.runtime.database.close()
+
+
+@pytest.fixture
+async def tenant(gateway: Gateway) -> Tenant:
+    return await gateway.register()

@@ -1,0 +1,96 @@
+"""A gateway on real PostgreSQL databases, without Kafka: requests go through its edge in this process."""
+
+import base64
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from common.ai.providers.choose import choose_provider
+from common.api.app import make_app
+from common.api.runtime import RuntimeOf
+from common.auth.identity import IdentityVerifier
+from common.database import Database
+from common.messaging.direct import DirectProducer
+from common.objects import open_store
+from common.secrets import open_secrets
+from common.settings import Settings
+from gateway.app import SERVICE
+from gateway.keys import load_keys
+from starlette.types import ASGIApp
+
+from tests.support.database import ServiceUrls
+
+PASSWORD = "Correct-Horse-7"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One running gateway."""
+
+    runtime: RuntimeOf
+    app: ASGIApp
+    urls: ServiceUrls
+
+    def client(self, token: str = "", address: str = "192.0.2.1") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, client=(address, 1), raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+
+    async def register(self, **fields: Any) -> "Tenant":
+        """A new tenant."""
+        email = f"{uuid4().hex}@example.com"
+        body = {"email": email, "password": PASSWORD, "account_name": "Acme", **fields}
+        async with self.client() as client:
+            response = await client.post("/api/v1/auth/register/", json=body)
+        assert response.status_code == 201, response.text
+        data = response.json()["data"]
+        return Tenant(body["email"], UUID(data["account_id"]), UUID(data["user_id"]), data, self)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A registered account and its owner."""
+
+    email: str
+    account_id: UUID
+    user_id: UUID
+    registered: dict[str, Any]
+    gateway: Gateway
+
+    def client(self) -> httpx.AsyncClient:
+        return self.gateway.client(self.registered["access"])
+
+
+def make_gateway(
+    urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = ""
+) -> Gateway:
+    keys = directory / "keys"
+    load_keys(keys)
+    settings = Settings(
+        service_database=urls.service,
+        secrets_database=secret_urls.service,
+        objects=(directory / "objects").as_uri(),
+        master_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        token_keys=keys,
+        jwks=str(keys / "jwks.json"),
+        upstreams=upstreams,
+    )
+    database = Database(urls.service, SERVICE.model)
+    runtime = RuntimeOf(
+        service="gateway",
+        settings=settings,
+        database=database,
+        producer=DirectProducer("", "gateway"),
+        objects=open_store(settings.objects),
+        provider=choose_provider(settings),
+        secrets=open_secrets(settings),
+        replicas=None,
+        verifier=IdentityVerifier(settings.jwks),
+    )
+    own = make_app("gateway", SERVICE.routers)
+    own.state.runtime = runtime
+    assert SERVICE.wrap is not None
+    return Gateway(runtime, SERVICE.wrap(own, runtime), urls)
