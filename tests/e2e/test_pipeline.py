@@ -57,9 +57,9 @@ class TestWordPressAndAnOpenAICompatibleEndpoint:
     def test_the_endpoint_was_asked_once_for_each_paid_step(
         self, summary: dict[str, Any], ai: FakeAI, outside: Product
     ) -> None:
-        asked = {}
+        asked: dict[str, list[str]] = {}
         for call in ai.calls("/v1/chat/completions"):
-            asked.setdefault(call.schema_name, []).append(call.idempotency_key)
+            asked.setdefault(call.schema_name or "", []).append(call.idempotency_key or "")
         clusters = outside.scalar("planner", "SELECT items FROM operations WHERE function = 'generate_ideas'")
         assert len(asked["auto_cluster"]) == 1
         assert len(asked["generate_content"]) == len(asked["generate_image_prompts"]) == ARTICLES

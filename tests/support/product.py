@@ -1,5 +1,6 @@
 """The whole product as one stack of real processes, and what a tenant and an operator see of it."""
 
+import asyncio
 import csv
 import json
 import os
@@ -8,11 +9,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from common.contracts.base import SERVICES
+from common.model import ServiceModel
+from common.operate.projections import digests
 from igny8_local.demo.client import Client
 from igny8_local.demo.run import Wanted, WordPress, run
 from igny8_local.stack import Stack
@@ -79,7 +83,7 @@ class Product:
     def rows(self, service: str, query: str, *values: Any) -> list[dict[str, Any]]:
         """Across all tenants, as the owner of a service's database."""
         with psycopg.connect(self.stack.database_url(service, "owner"), row_factory=dict_row) as connection:
-            return connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query, values or None).fetchall()
 
     def scalar(self, service: str, query: str, *values: Any) -> Any:
         rows = self.rows(service, query, *values)
@@ -87,12 +91,11 @@ class Product:
 
     def digests(self) -> dict[str, str]:
         """A digest of every read model of every service."""
-        from common.operate.projections import digests
-
         found: dict[str, str] = {}
         for service in SERVICES:
-            for table, digest in digests(service, self.stack.database_url(service, "owner")).items():
-                found[f"{service}.{table}"] = digest
+            model: ServiceModel = import_module(f"{service}.app").SERVICE.model
+            tables = asyncio.run(digests(self.stack.database_url(service, "owner"), model))
+            found |= {f"{service}.{table}": digest for table, digest in tables.items()}
         return found
 
     def quiet(self) -> None:
