@@ -1,0 +1,5 @@
+from common.service import main
+
+from planner.app import SERVICE
+
+main(SERVICE)

@@ -1,0 +1,1 @@
+"""Pipeline runs: from keywords to published articles in seven stages."""

@@ -1,0 +1,1 @@
+"""Keywords grouped by topic."""

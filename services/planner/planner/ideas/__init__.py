@@ -1,0 +1,1 @@
+"""Articles that a cluster could get."""

@@ -1,0 +1,1 @@
+"""Keyword files that were uploaded, and what became of them."""

@@ -1,0 +1,181 @@
+"""Uploading a keyword file, and asking what became of it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from common.api.caller import Caller
+from common.api.envelope import Answer, accepted, answer
+from common.api.errors import ApiError, validation
+from common.api.runtime import Runtime
+from common.database import Transaction
+from common.jobs.job import IMPORT as IMPORT_PRIORITY
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from planner import scope
+from planner.answers import Resource, Success, TaskAccepted, shown
+from planner.imports import views
+from planner.imports.decisions import IMPORT, AcceptImport
+from planner.imports.events import ImportAccepted
+from planner.imports.jobs import READ_FILE
+from planner.keyword_files import KeywordFileRefused, Limits, read_keywords
+
+router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
+MOST_BYTES = Limits().max_bytes
+FORM_BYTES = 64 * 1024
+"""What the form around the file may weigh."""
+
+
+class RowFaultOut(BaseModel):
+    line: int
+    column: str | None
+    value: str
+    reason: str
+
+
+class ImportOut(Resource):
+    """`read` = `new` + `duplicates` + `failed`, null while it runs; `errors` holds the first 1,000."""
+
+    filename: str
+    status: str
+    reason: str | None
+    read: int | None
+    new: int | None
+    duplicates: int | None
+    failed: int | None
+    errors: list[RowFaultOut]
+    warnings: list[str]
+
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "site_id", "sector_id"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "CSV or XLSX, at most 100 MB",
+                        },
+                        "site_id": {"type": "string", "format": "uuid"},
+                        "sector_id": {"type": "string", "format": "uuid"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/keywords/import_csv/",
+    summary="Import a keyword file",
+    status_code=202,
+    response_model=Success[TaskAccepted],
+    openapi_extra=_FORM,
+)
+async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answer:
+    """Refuses what is no keyword list at once; reads the rows in the background."""
+    caller.require("write")
+    form = await _form(request)
+    try:
+        site_id, sector_id, upload = _id(form, "site_id"), _id(form, "sector_id"), form.get("file")
+        if not isinstance(upload, UploadFile):
+            raise validation("file", "a file is needed, as multipart/form-data")
+        async with runtime.database.transaction(caller.account_id) as tx:
+            await scope.require_place(caller, tx, site_id, sector_id)
+        filename = Path(upload.filename or "upload").name[:255]
+        body = await asyncio.to_thread(_checked, upload, filename)
+    finally:
+        await form.close()
+    file = await runtime.objects.put(body, upload.content_type or "application/octet-stream")
+    import_id = caller.new_id("import")
+
+    async def work(tx: Transaction) -> None:
+        command = AcceptImport(ImportAccepted(site_id, sector_id, filename, file))
+        if (await tx.handle(IMPORT, import_id, command)).events:
+            await READ_FILE.defer(
+                tx.connection,
+                account_id=tx.account_id,
+                meta=tx.meta,
+                arguments={"import_id": import_id},
+                priority=IMPORT_PRIORITY,
+            )
+
+    await runtime.database.run(caller.account_id, work, caller.meta)
+    return accepted(import_id)
+
+
+@router.get("/imports/{import_id}/", summary="What became of an import", response_model=Success[ImportOut])
+async def get_import(caller: Caller, runtime: Runtime, import_id: UUID) -> Answer:
+    table = views.imports
+    query = sa.select(table).where(table.c.import_id == import_id, scope.visible(caller, table))
+    async with runtime.database.transaction(caller.account_id) as tx:
+        row = await scope.require_row(tx, query, "Import", import_id)
+    none: dict[str, Any] = dict.fromkeys(("read", "new", "duplicates", "failed"))
+    result = none | {"errors": [], "warnings": []} | (row["result"] or {})
+    data = shown(row, "import_id") | result
+    del data["result"]
+    return answer(data)
+
+
+async def _form(request: Request) -> FormData:
+    """The form, its file spooled to disk. Raises 400 and 413."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise validation("file", "a file is needed, as multipart/form-data")
+    try:
+        return await MultiPartParser(request.headers, _limited(request), max_files=1, max_fields=10).parse()
+    except MultiPartException as error:
+        raise validation("file", error.message) from error
+
+
+async def _limited(request: Request) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_BYTES + FORM_BYTES:
+            raise ApiError(
+                "BODY_TOO_LARGE",
+                f"A keyword file has at most {MOST_BYTES:,} bytes. Split it into several files.",
+                status=413,
+            )
+        yield chunk
+
+
+def _id(form: FormData, field: str) -> UUID:
+    try:
+        return UUID(str(form[field]))
+    except KeyError:
+        raise validation(field, "is required") from None
+    except ValueError:
+        raise validation(field, "is no UUID") from None
+
+
+def _checked(upload: UploadFile, filename: str) -> bytes:
+    """The bytes of a file that has keywords. Raises 400 with what is wrong with it."""
+    body = upload.file.read()
+    with tempfile.TemporaryDirectory(prefix="igny8-upload-") as directory:
+        path = Path(directory) / "upload"
+        path.write_bytes(body)
+        try:
+            read_keywords(path, filename=filename)
+        except KeywordFileRefused as error:
+            raise ApiError(
+                "VALIDATION_ERROR",
+                error.message,
+                status=400,
+                errors={"file": [error.message]},
+                details={"reason": error.code.value, **error.details},
+            ) from error
+    return body

@@ -1,0 +1,432 @@
+"""Keywords over HTTP."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from common.api.caller import Caller, CallerOf
+from common.api.envelope import Answer, accepted, answer
+from common.api.errors import validation
+from common.api.paging import Page, paginate
+from common.api.runtime import Runtime
+from common.contracts.planner import Intent, KeywordStatus
+from common.database import Row, Sql, Transaction
+from common.replicas.accounts import replica_sectors
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from planner import scope
+from planner.answers import Changed, Listed, Resource, Success, TaskAccepted, shown
+from planner.clusters import views as clusters
+from planner.clusters.jobs import MOST_KEYWORDS, request_clusters
+from planner.keyword_files.text import UnusableText, clean, normalise
+from planner.keywords import views
+from planner.keywords.decisions import AddKeywords, KeywordTaken, ReviseKeyword, SetStatus
+from planner.keywords.events import Keyword, KeywordsAdded
+
+router = APIRouter(prefix="/api/v1/planner/keywords", tags=["planner"])
+keywords = views.keywords
+MOST_AT_ONCE = 1_000
+EXPORT_PAGE = 2_000
+
+
+class KeywordFields(BaseModel):
+    """What a person says about a keyword; unknown is null."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keyword: str = Field(min_length=1, max_length=1_000)
+    volume: int | None = Field(None, ge=0, le=10**12, description="Searches a month.")
+    difficulty: int | None = Field(None, ge=0, le=100)
+    intent: Intent | None = None
+    cpc: str | None = Field(
+        None, pattern=r"^\d{1,9}(\.\d{1,6})?$", description='A plain decimal like "8.50".'
+    )
+    locale: str | None = Field(None, max_length=64)
+
+
+class KeywordIn(KeywordFields):
+    site_id: UUID
+    sector_id: UUID
+    cluster_id: UUID | None = None
+
+
+class KeywordPatch(BaseModel):
+    """Only what is named is changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keyword: str | None = Field(None, min_length=1, max_length=1_000)
+    volume: int | None = Field(None, ge=0, le=10**12)
+    difficulty: int | None = Field(None, ge=0, le=100)
+    intent: Intent | None = None
+    cpc: str | None = Field(None, pattern=r"^\d{1,9}(\.\d{1,6})?$")
+    locale: str | None = Field(None, max_length=64)
+    cluster_id: UUID | None = None
+
+
+class KeywordOut(Resource):
+    keyword: str
+    volume: int | None
+    difficulty: int | None
+    intent: Intent | None
+    status: KeywordStatus
+    cluster_id: UUID | None
+    cluster_name: str | None
+    cpc: str | None
+    locale: str | None
+    source: str | None
+    volume_estimated: bool
+
+
+class BulkImport(BaseModel):
+    site_id: UUID
+    sector_id: UUID
+    keywords: list[KeywordFields] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class BulkImported(BaseModel):
+    read: int
+    new: int
+    duplicates: int
+    ids: list[UUID]
+
+
+class KeywordIds(BaseModel):
+    keyword_ids: list[UUID] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class StatusChange(KeywordIds):
+    status: KeywordStatus
+
+
+class AutoClusterIn(BaseModel):
+    sector_id: UUID
+    keyword_ids: list[UUID] | None = Field(None, min_length=1, max_length=MOST_KEYWORDS)
+
+
+def _listed() -> "sa.Select[Any]":
+    return (
+        sa.select(
+            keywords,
+            clusters.clusters.c.name.label("cluster_name"),
+            replica_sectors.c.name.label("sector_name"),
+        )
+        .outerjoin(clusters.clusters, clusters.clusters.c.cluster_id == keywords.c.cluster_id)
+        .outerjoin(replica_sectors, replica_sectors.c.sector_id == keywords.c.sector_id)
+    )
+
+
+def _filtered(
+    caller: Caller,
+    search: Annotated[str | None, Query(max_length=255)] = None,
+    site_id: UUID | None = None,
+    sector_id: UUID | None = None,
+    status: KeywordStatus | None = None,
+    cluster_id: UUID | None = None,
+    intent: Intent | None = None,
+    difficulty_min: int | None = None,
+    difficulty_max: int | None = None,
+    volume_min: int | None = None,
+    volume_max: int | None = None,
+    deleted: bool = False,
+) -> "sa.Select[Any]":
+    """The filters that list and export share."""
+    query = _listed().where(scope.visible(caller, keywords, deleted=deleted))
+    equal = {
+        "site_id": site_id,
+        "sector_id": sector_id,
+        "status": status,
+        "cluster_id": cluster_id,
+        "intent": intent,
+    }
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(keywords.c[name] == value)
+    for name, low, high in (
+        ("difficulty", difficulty_min, difficulty_max),
+        ("volume", volume_min, volume_max),
+    ):
+        if low is not None:
+            query = query.where(keywords.c[name] >= low)
+        if high is not None:
+            query = query.where(keywords.c[name] <= high)
+    if search:
+        query = query.where(keywords.c.normalised.contains(normalise(search), autoescape=True))
+    return query
+
+
+Filtered = Annotated[Any, Depends(_filtered)]
+
+
+def _show(row: Row) -> dict[str, Any]:
+    return shown(row, "keyword_id")
+
+
+@router.get("/", summary="Keywords", response_model=Success[Listed[KeywordOut]])
+async def list_keywords(
+    caller: Caller, runtime: Runtime, page: Page, request: Request, query: Filtered
+) -> Answer:
+    columns = keywords.c
+    async with runtime.database.transaction(caller.account_id) as tx:
+        listed = await paginate(
+            tx,
+            query,
+            page,
+            request,
+            ordering={name: columns[name] for name in ("created_at", "volume", "difficulty", "keyword")},
+            tie=columns.keyword_id,
+            show=_show,
+        )
+    return answer(listed)
+
+
+@router.post("/", summary="Add a keyword", status_code=201, response_model=Success[KeywordOut])
+async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> Answer:
+    caller.require("write")
+    keyword_id = caller.new_id("keyword")
+
+    async def work(tx: Transaction) -> Row:
+        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await views.lock(tx)
+        await _require_cluster(tx, body.sector_id, body.cluster_id)
+        keyword = _keyword(keyword_id, body, "keyword", body.cluster_id)
+        taken = await views.taken(tx, body.sector_id, [keyword.normalised])
+        if taken.get(keyword.normalised, keyword_id) != keyword_id:
+            raise KeywordTaken(f"The sector has a keyword {keyword.keyword!r} already.")
+        command = AddKeywords(body.site_id, body.sector_id, (keyword,), frozenset(taken))
+        await views.change(tx, body.sector_id, command)
+        return await _one(caller, tx, keyword_id)
+
+    row = await runtime.database.run(caller.account_id, work, caller.meta)
+    return answer(_show(row), status=201)
+
+
+@router.post(
+    "/bulk-import/", summary="Add up to 1,000 keywords", status_code=201, response_model=Success[BulkImported]
+)
+async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Answer:
+    caller.require("write")
+    asked = tuple(
+        _keyword(caller.new_id(f"keyword {n}"), fields, f"keywords.{n}.keyword")
+        for n, fields in enumerate(body.keywords)
+    )
+
+    async def work(tx: Transaction) -> list[UUID]:
+        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await views.lock(tx)
+        taken = await views.taken(tx, body.sector_id, [keyword.normalised for keyword in asked])
+        command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken))
+        events = await views.change(tx, body.sector_id, command)
+        earlier = [k.keyword_id for k in asked if taken.get(k.normalised) == k.keyword_id]
+        return earlier + [k.keyword_id for e in events if isinstance(e, KeywordsAdded) for k in e.keywords]
+
+    ids = await runtime.database.run(caller.account_id, work, caller.meta)
+    counts = {"read": len(asked), "new": len(ids), "duplicates": len(asked) - len(ids), "ids": ids}
+    return answer(counts, status=201)
+
+
+@router.post(
+    "/auto_cluster/", summary="Group keywords by topic", status_code=202, response_model=Success[TaskAccepted]
+)
+async def auto_cluster(caller: Caller, runtime: Runtime, body: AutoClusterIn) -> Answer:
+    caller.require("write")
+    operation_id = caller.new_id("auto_cluster")
+
+    async def work(tx: Transaction) -> None:
+        site_id = await scope.require_sector(caller, tx, body.sector_id)
+        if body.keyword_ids is not None:
+            rows = await views.by_ids(tx, body.keyword_ids)
+            scope.require_all(caller, "Keyword", "keyword_ids", body.keyword_ids, rows)
+            if scope.require_one_sector("keyword_ids", rows) != (site_id, body.sector_id):
+                raise validation("keyword_ids", "must lie in the sector")
+        if await tx.first(_asked(body).limit(1)) is None:
+            raise validation(
+                "keyword_ids" if body.keyword_ids else "sector_id", "no keyword waits for a cluster"
+            )
+        await request_clusters(
+            tx,
+            operation_id,
+            site_id=site_id,
+            sector_id=body.sector_id,
+            keyword_ids=body.keyword_ids,
+            user_id=caller.user_id,
+        )
+
+    await runtime.database.run(caller.account_id, work, caller.meta)
+    return accepted(operation_id)
+
+
+def _asked(body: AutoClusterIn) -> "sa.Select[Any]":
+    query = views.unclustered(body.sector_id)
+    return query if body.keyword_ids is None else query.where(keywords.c.keyword_id.in_(body.keyword_ids))
+
+
+@router.post("/bulk_delete/", summary="Archive keywords", response_model=Success[Changed])
+async def bulk_delete(caller: Caller, runtime: Runtime, body: KeywordIds) -> Answer:
+    return await _set_status(caller, runtime, body.keyword_ids, "archived")
+
+
+@router.post("/bulk_update_status/", summary="Change keywords' status", response_model=Success[Changed])
+async def bulk_update_status(caller: Caller, runtime: Runtime, body: StatusChange) -> Answer:
+    return await _set_status(caller, runtime, body.keyword_ids, body.status)
+
+
+async def _set_status(
+    caller: CallerOf, runtime: Runtime, keyword_ids: list[UUID], status: KeywordStatus
+) -> Answer:
+    caller.require("write")
+
+    async def work(tx: Transaction) -> int:
+        await views.lock(tx)
+        rows = await views.by_ids(tx, keyword_ids)
+        scope.require_all(caller, "Keyword", "keyword_ids", keyword_ids, rows)
+        for site_id, sector_id in sorted({(row["site_id"], row["sector_id"]) for row in rows}):
+            own = tuple(views.as_keyword(row) for row in rows if row["sector_id"] == sector_id)
+            await views.change(tx, sector_id, SetStatus(site_id, sector_id, own, status))
+        return len(rows)
+
+    return answer({"count": await runtime.database.run(caller.account_id, work, caller.meta)})
+
+
+CSV_COLUMNS = (
+    ("Keyword", "keyword"),
+    ("Volume", "volume"),
+    ("Difficulty", "difficulty"),
+    ("Intent", "intent"),
+    ("CPC", "cpc"),
+    ("Locale", "locale"),
+    ("Status", "status"),
+    ("Cluster", "cluster_name"),
+)
+
+
+@router.get("/export_csv/", summary="Keywords as CSV", response_class=Response)
+async def export_csv(caller: Caller, runtime: Runtime, query: Filtered) -> StreamingResponse:
+    async def pages() -> AsyncIterator[str]:
+        yield _csv([[header for header, _ in CSV_COLUMNS]])
+        last: tuple[str, UUID] | None = None
+        while True:
+            page = query.order_by(keywords.c.normalised, keywords.c.keyword_id).limit(EXPORT_PAGE)
+            if last is not None:
+                page = page.where(sa.tuple_(keywords.c.normalised, keywords.c.keyword_id) > last)
+            async with runtime.database.transaction(caller.account_id) as tx:
+                rows = await tx.all(page)
+            yield _csv([[_cell(row[name]) for _, name in CSV_COLUMNS] for row in rows])
+            if len(rows) < EXPORT_PAGE:
+                return
+            last = (rows[-1]["normalised"], rows[-1]["keyword_id"])
+
+    headers = {"Content-Disposition": 'attachment; filename="keywords.csv"'}
+    return StreamingResponse(pages(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _csv(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    """A spreadsheet runs what begins like a formula: an apostrophe makes it text (OWASP, CSV injection)."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text[:1] else text
+
+
+@router.get("/{keyword_id}/", summary="A keyword", response_model=Success[KeywordOut])
+async def get_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID) -> Answer:
+    async with runtime.database.transaction(caller.account_id) as tx:
+        return answer(_show(await _one(caller, tx, keyword_id)))
+
+
+@router.patch("/{keyword_id}/", summary="Change a keyword", response_model=Success[KeywordOut])
+async def patch_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID, body: KeywordPatch) -> Answer:
+    return await _revise(caller, runtime, keyword_id, body.model_dump(exclude_unset=True))
+
+
+@router.put("/{keyword_id}/", summary="Replace a keyword", response_model=Success[KeywordOut])
+async def put_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID, body: KeywordFields) -> Answer:
+    return await _revise(caller, runtime, keyword_id, body.model_dump())
+
+
+@router.delete("/{keyword_id}/", summary="Archive a keyword", status_code=204, response_class=Response)
+async def delete_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID) -> Response:
+    await _set_status(caller, runtime, [keyword_id], "archived")
+    return Response(status_code=204)
+
+
+async def _revise(caller: CallerOf, runtime: Runtime, keyword_id: UUID, changes: dict[str, Any]) -> Answer:
+    caller.require("write")
+
+    async def work(tx: Transaction) -> Row:
+        await views.lock(tx)
+        row = await _one(caller, tx, keyword_id)
+        before = views.as_keyword(row)
+        after = _changed(before, changes)
+        await _require_cluster(tx, row["sector_id"], after.cluster_id)
+        taken = await views.taken(tx, row["sector_id"], [after.normalised])
+        others = frozenset(text for text, id in taken.items() if id != keyword_id)
+        command = ReviseKeyword(row["site_id"], row["sector_id"], before, after, others)
+        await views.change(tx, row["sector_id"], command)
+        return await _one(caller, tx, keyword_id)
+
+    return answer(_show(await runtime.database.run(caller.account_id, work, caller.meta)))
+
+
+def _changed(before: Keyword, changes: dict[str, Any]) -> Keyword:
+    if changes.get("keyword") is not None:
+        changes["keyword"] = _clean(changes["keyword"], "keyword")
+        changes["normalised"] = normalise(changes["keyword"])
+    else:
+        changes.pop("keyword", None)
+    if "cluster_id" in changes:
+        changes["status"] = "mapped" if changes["cluster_id"] else "new"
+    if "volume" in changes:
+        changes["volume_estimated"] = False
+    return msgspec.structs.replace(before, **changes)
+
+
+async def _one(caller: CallerOf, sql: Sql, keyword_id: UUID) -> Row:
+    query = _listed().where(keywords.c.keyword_id == keyword_id, scope.visible(caller, keywords))
+    return await scope.require_row(sql, query, "Keyword", keyword_id)
+
+
+async def _require_cluster(sql: Sql, sector_id: UUID, cluster_id: UUID | None) -> None:
+    """Raises 400 for a cluster of another sector, which is how a foreign one looks, too."""
+    if cluster_id is None:
+        return
+    rows = await clusters.by_ids(sql, [cluster_id])
+    if not rows or rows[0]["sector_id"] != sector_id:
+        raise validation("cluster_id", "is no cluster of this sector")
+
+
+def _keyword(keyword_id: UUID, fields: KeywordFields, field: str, cluster_id: UUID | None = None) -> Keyword:
+    text = _clean(fields.keyword, field)
+    return Keyword(
+        keyword_id=keyword_id,
+        keyword=text,
+        normalised=normalise(text),
+        volume=fields.volume,
+        difficulty=fields.difficulty,
+        intent=fields.intent,
+        status="mapped" if cluster_id else "new",
+        cluster_id=cluster_id,
+        cpc=fields.cpc,
+        locale=fields.locale,
+        source=_SOURCE,
+    )
+
+
+_SOURCE: Literal["manual"] = "manual"
+
+
+def _clean(text: str, field: str) -> str:
+    try:
+        return clean(text)
+    except UnusableText as error:
+        raise validation(field, str(error)) from error

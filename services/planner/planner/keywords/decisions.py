@@ -1,0 +1,164 @@
+"""What may be decided about keywords. The commands bring the rows concerned: the account's lock keeps them true."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar, assert_never
+from uuid import UUID
+
+import msgspec
+from common.contracts.planner import KeywordStatus
+from common.eventsourcing.decider import Decider, DomainError
+from common.eventsourcing.event import EventTypes
+
+from planner.keywords.events import Keyword, KeywordsAdded, KeywordsEvent, KeywordsRemoved, KeywordsRevised
+
+SLICE = 500
+"""Keywords an event: about 150 kB at most in public, below the 256 kB of a message."""
+
+T = TypeVar("T")
+
+
+class KeywordTaken(DomainError):
+    """The sector has that keyword already."""
+
+    code = "KEYWORD_EXISTS"
+    status = 409
+
+
+class KeywordStatusConflict(DomainError):
+    """A keyword is mapped exactly when it is in a cluster."""
+
+    code = "INVALID_TRANSITION"
+
+
+@dataclass(frozen=True)
+class AddKeywords:
+    """`taken` are the normalised forms the sector has already; a keyword among them is left out."""
+
+    site_id: UUID
+    sector_id: UUID
+    keywords: tuple[Keyword, ...]
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ReviseKeyword:
+    """`taken` are the normalised forms of the sector's other keywords, as far as they equal the new one."""
+
+    site_id: UUID
+    sector_id: UUID
+    before: Keyword
+    after: Keyword
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SetStatus:
+    site_id: UUID
+    sector_id: UUID
+    keywords: tuple[Keyword, ...]
+    status: KeywordStatus
+
+
+@dataclass(frozen=True)
+class MapKeywords:
+    """Into the cluster of each, by position; a keyword that has found a cluster meanwhile stays where it is."""
+
+    site_id: UUID
+    sector_id: UUID
+    keywords: tuple[Keyword, ...]
+    cluster_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class UnmapKeywords:
+    """Their cluster is gone."""
+
+    site_id: UUID
+    sector_id: UUID
+    keywords: tuple[Keyword, ...]
+
+
+KeywordsCommand = AddKeywords | ReviseKeyword | SetStatus | MapKeywords | UnmapKeywords
+
+
+def decide(command: KeywordsCommand, state: None) -> Sequence[KeywordsEvent]:
+    match command:
+        case AddKeywords():
+            return _added(command)
+        case ReviseKeyword():
+            return _revise(command)
+        case SetStatus():
+            return _set_status(command)
+        case MapKeywords():
+            mapped = [
+                msgspec.structs.replace(keyword, status="mapped", cluster_id=cluster_id)
+                for keyword, cluster_id in zip(command.keywords, command.cluster_ids, strict=True)
+                if keyword.cluster_id is None and keyword.status == "new"
+            ]
+            return _revised(command.site_id, command.sector_id, mapped)
+        case UnmapKeywords():
+            return _revised(
+                command.site_id, command.sector_id, [_unmapped(k) for k in command.keywords if k.cluster_id]
+            )
+    assert_never(command)
+
+
+def _added(command: AddKeywords) -> Sequence[KeywordsEvent]:
+    new: dict[str, Keyword] = {}
+    for keyword in command.keywords:
+        if keyword.normalised not in command.taken:
+            new.setdefault(keyword.normalised, keyword)
+    return [KeywordsAdded(command.site_id, command.sector_id, part) for part in slices(tuple(new.values()))]
+
+
+def _revise(command: ReviseKeyword) -> Sequence[KeywordsEvent]:
+    before, after = command.before, command.after
+    if after.normalised in command.taken:
+        raise KeywordTaken(f"The sector has a keyword {after.keyword!r} already.")
+    if (after.status == "mapped") != (after.cluster_id is not None):
+        raise KeywordStatusConflict("A keyword is mapped exactly when it is in a cluster.")
+    return [] if after == before else [KeywordsRevised(command.site_id, command.sector_id, (after,))]
+
+
+def _set_status(command: SetStatus) -> Sequence[KeywordsEvent]:
+    site_id, sector_id = command.site_id, command.sector_id
+    if command.status == "archived":
+        ids = tuple(keyword.keyword_id for keyword in command.keywords)
+        return [KeywordsRemoved(site_id, sector_id, part) for part in slices(ids)]
+    if command.status == "new":
+        return _revised(site_id, sector_id, [_unmapped(k) for k in command.keywords if k.status != "new"])
+    loose = [keyword.keyword for keyword in command.keywords if keyword.cluster_id is None]
+    if loose:
+        raise KeywordStatusConflict(
+            f"{len(loose)} keywords are in no cluster and cannot be mapped, for example {loose[0]!r}."
+        )
+    return []
+
+
+def _unmapped(keyword: Keyword) -> Keyword:
+    return msgspec.structs.replace(keyword, status="new", cluster_id=None)
+
+
+def _revised(site_id: UUID, sector_id: UUID, keywords: list[Keyword]) -> Sequence[KeywordsEvent]:
+    return [KeywordsRevised(site_id, sector_id, part) for part in slices(tuple(keywords))]
+
+
+def slices(values: Sequence[T], size: int = SLICE) -> list[tuple[T, ...]]:
+    """The values in tuples of at most `size`."""
+    rest = iter(values)
+    return list(iter(lambda: tuple(islice(rest, size)), ()))
+
+
+def _evolve(state: None, event: KeywordsEvent) -> None:
+    return None
+
+
+KEYWORDS: Decider[None, KeywordsCommand] = Decider(
+    category="keywords",
+    initial=None,
+    evolve=_evolve,
+    decide=decide,
+    types=EventTypes((KeywordsAdded, KeywordsRevised, KeywordsRemoved)),
+)
