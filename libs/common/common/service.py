@@ -23,7 +23,7 @@ from common.contracts.base import CONTROL_TOPIC
 from common.database import Database
 from common.jobs.worker import JobHandler, JobWorker
 from common.messaging.catch_up import CatchUpSource, ask
-from common.messaging.consumer import Consumer, group_of
+from common.messaging.consumer import UNHURRIED_POLL_MS, Consumer, group_of
 from common.messaging.dead_letters import Retrier
 from common.messaging.direct import DirectProducer
 from common.messaging.inbox import Inbox
@@ -170,7 +170,12 @@ async def start(process: Process) -> None:
     async def control(loop: Loop) -> None:
         await ensure_topics(settings.kafka, embedded=embedded)
         consumer = Consumer(
-            settings.kafka, f"{group}.control", [CONTROL_TOPIC], embedded=embedded, take=source.take
+            settings.kafka,
+            f"{group}.control",
+            [CONTROL_TOPIC],
+            embedded=embedded,
+            take=source.take,
+            poll_ms=UNHURRIED_POLL_MS,
         )
         await consumer.run(loop.beat)
 

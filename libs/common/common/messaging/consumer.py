@@ -24,9 +24,10 @@ log = structlog.get_logger()
 MAX_RECORDS = 500
 """At a tenth of a millisecond an event, a batch stays near 50 ms and holds its accounts' locks no longer."""
 POLL_MS = 10
-"""FastStream sleeps as long as it polled when nothing came; short polls keep that out of the latency."""
-EMBEDDED_FETCH_WAIT_MS = 10
-"""The in-process broker never wakes a waiting fetch (250 ms a hop otherwise); a real one does."""
+"""FastStream sleeps as long as it polled when nothing came; short polls keep that out of the latency. The embedded
+broker never wakes a waiting fetch (250 ms a hop otherwise), so there a fetch waits no longer than this either."""
+UNHURRIED_POLL_MS = 250
+"""For topics on which nobody waits for an answer: polls cost the idle stack its processor time."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
 COMMIT_SECONDS = 0.25
@@ -52,6 +53,7 @@ class Consumer:
         embedded: bool,
         take: Take,
         inbox: Inbox | None = None,
+        poll_ms: int = POLL_MS,
     ) -> None:
         self._kafka = kafka
         self._group = group
@@ -59,6 +61,7 @@ class Consumer:
         self._embedded = embedded
         self._take = take
         self._inbox = inbox
+        self._poll_ms = poll_ms
         self._handled: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._busy = asyncio.Lock()
@@ -97,8 +100,8 @@ class Consumer:
             group_id=self._group,
             batch=True,
             max_records=MAX_RECORDS,
-            batch_timeout_ms=POLL_MS,
-            fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if self._embedded else 500,
+            batch_timeout_ms=self._poll_ms,
+            fetch_max_wait_ms=self._poll_ms if self._embedded else 500,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=SESSION_MS,
