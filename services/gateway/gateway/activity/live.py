@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -98,7 +98,7 @@ class LiveUpdates:
     def progress_of(self, operation_id: UUID) -> ProgressReported | None:
         return self._progress.get(operation_id)
 
-    async def stream(self, account_id: UUID, after: int | None) -> AsyncIterator[bytes]:
+    async def stream(self, account_id: UUID, after: int | None) -> AsyncGenerator[bytes, None]:
         """Server-sent events from the one after `after` on (None: from now on), for ever."""
         listener = _Listener()
         self._listeners.setdefault(account_id, set()).add(listener)
