@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 from common.auth.identity import HEADER, Identity
+from common.contracts.control import ProgressReported
 from common.ids import new_id
 
 from tests.integration.gateway.running import Gateway, Tenant, make_gateway
@@ -215,6 +216,23 @@ class TestForwarding:
             body: dict[str, Any] = await response.json()
         assert (response.status, body["success"], body["error_code"]) == (status, False, code)
         assert body["request_id"] == response.headers["X-Request-ID"]
+
+
+class TestLiveStream:
+    async def test_is_open_to_its_account_and_says_what_is_recorded(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        live = edge.gateway.runtime.extras["gateway"].live
+        progress = ProgressReported(
+            operation_id=new_id(), function="auto_cluster", phase="Saving", item=1, items=1, percent=90
+        )
+        async with client.get("/api/v1/events/") as response:
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            assert await asyncio.wait_for(response.content.readline(), 10) == b"retry: 2000\n"
+            live.report(edge.tenant.account_id, progress)
+            lines = [await asyncio.wait_for(response.content.readline(), 10) for _ in range(3)]
+        assert lines[1] == b"event: ProgressReported\n"
+        assert str(progress.operation_id).encode() in lines[2]
 
 
 class TestCallers:
