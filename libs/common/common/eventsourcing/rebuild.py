@@ -29,6 +29,8 @@ PAGE_POSITIONS = 5_000
 """Positions read, decoded and applied in one transaction (FOUNDATION.md, Rebuilding)."""
 TAIL_POSITIONS = 1_000
 """What may be left to apply while writers wait: well below a second."""
+PASSES = 8
+"""Each pass leaves less than the one before as long as building outruns writing; where it does not, writers must wait."""
 LOCK_ATTEMPTS = 5
 """A long writer lets our lock time out, a crossing one makes a deadlock: both pass."""
 REBUILD_LOCK = 0x1697_8001
@@ -82,7 +84,10 @@ async def rebuild(
         try:
             await beside.create(unlogged=True)
             reached = facts = 0
-            while (settled := await _settled_position(connection)) - reached > TAIL_POSITIONS:
+            for _ in range(PASSES):
+                settled = await _settled_position(connection)
+                if settled - reached <= TAIL_POSITIONS:
+                    break
                 facts += await beside.build(reached, settled, progress)
                 reached = settled
 
