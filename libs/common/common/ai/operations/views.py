@@ -84,7 +84,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
 
 
 def _after_item() -> sa.ColumnElement[str]:
-    last = operations.c.succeeded + operations.c.failed + 1 >= operations.c.items
+    last = (
+        operations.c.succeeded + operations.c.failed + 1 >= operations.c["items"]
+    )  # `.items` is a method of the collection
     return sa.case((last, "completed"), else_=operations.c.status)
 
 
