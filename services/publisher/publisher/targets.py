@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import sqlalchemy as sa
 from common.api.runtime import RuntimeOf
 from common.outbound import OutboundGuard
-from common.replicas.accounts import replica_sites
+from common.replicas.accounts import replica_accounts, replica_sites
 from common.secrets import SecretMissing
 
 from publisher.adapters.folder import FolderTarget
@@ -38,11 +39,14 @@ def opener(runtime: RuntimeOf) -> OpenTarget:
         async with runtime.database.transaction(account_id) as tx:
             integration, _ = await tx.load(INTEGRATION, integration_id_of(site_id))
             site = await tx.first(sa.select(replica_sites).where(replica_sites.c.site_id == site_id))
+            account = await tx.first(sa.select(replica_accounts.c.slug))
+        # Two accounts may have sites of one name: each has a folder of its own.
+        place = Path((account or {}).get("slug") or str(account_id))
         slug, title = (site["slug"], site["name"]) if site and site["slug"] else (str(site_id), "Articles")
         opened = (
             await _wordpress(runtime, account_id, integration)
             if isinstance(integration, Integration) and integration.platform == "wordpress"
-            else _folder(runtime, slug, title)
+            else _folder(runtime, place / slug, title)
         )
         try:
             yield opened
@@ -67,7 +71,7 @@ async def _wordpress(runtime: RuntimeOf, account_id: UUID, integration: Integrat
     return Opened(f"wordpress:{integration.url.rstrip('/')}", target)
 
 
-def _folder(runtime: RuntimeOf, slug: str, title: str) -> Opened:
+def _folder(runtime: RuntimeOf, place: Path, title: str) -> Opened:
     folder = runtime.settings.publish_folder
     if folder is None:
         raise TargetError(
@@ -75,5 +79,5 @@ def _folder(runtime: RuntimeOf, slug: str, title: str) -> Opened:
             "the site has no WordPress configured, and this installation publishes into no folder",
             "Give the site its WordPress address, user and application password.",
         )
-    directory = folder / slug
+    directory = folder / place
     return Opened(f"folder:{directory}", FolderTarget(directory, title=title))
