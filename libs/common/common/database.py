@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import msgspec
 import psycopg
@@ -109,7 +109,6 @@ class Sql:
 
 
 _dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
-_compiled: WeakKeyDictionary[ClauseElement, SQLCompiler] = WeakKeyDictionary()
 
 
 def _compile(
@@ -117,20 +116,25 @@ def _compile(
 ) -> tuple[Any, Mapping[str, Any] | None]:
     if isinstance(statement, str):
         return statement, parameters
-    compiled = _compiled.get(statement)
-    if compiled is None:
-        found = statement.compile(
-            dialect=_dialect,
-            column_keys=list(parameters) if parameters else None,
-            compile_kwargs={"render_postcompile": True},
-        )
-        assert isinstance(found, SQLCompiler)
-        compiled = _compiled[statement] = found
+    compiled = _compiled(statement, tuple(parameters) if parameters else ())
     values = dict(compiled.construct_params(parameters))
     for name, process in compiled._bind_processors.items():
         if name in values and callable(process):
             values[name] = process(values[name])
     return str(compiled), values
+
+
+@lru_cache(maxsize=256)
+def _compiled(statement: ClauseElement, names: tuple[str, ...]) -> SQLCompiler:
+    """By statement object and the names it is called with: those decide which columns an INSERT writes.
+
+    Bounded, since what is compiled keeps its statement alive and every list request makes a new one.
+    """
+    compiled = statement.compile(
+        dialect=_dialect, column_keys=names or None, compile_kwargs={"render_postcompile": True}
+    )
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
 
 
 @dataclass(frozen=True, slots=True)
