@@ -32,7 +32,8 @@ class Loop:
 
     @property
     def healthy(self) -> bool:
-        return not self.error and monotonic() - self._last_beat < SILENT_AFTER_SECONDS
+        ended = self.task is not None and self.task.done()
+        return not self.error and not ended and monotonic() - self._last_beat < SILENT_AFTER_SECONDS
 
     @property
     def detail(self) -> str:
@@ -56,7 +57,11 @@ class Loop:
             try:
                 await self._run(self)
                 self.error = "ended by itself"
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                # Something it waited for was cancelled, unless it is this very task that is asked to end.
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                    raise
                 self.error = f"{type(error).__name__}: {error}"
                 log.warning("loop_failed", loop=self.name, error=self.error, exc_info=True)
             pause = FIRST_PAUSE if monotonic() - started > STEADY_AFTER_SECONDS else pause

@@ -1,0 +1,153 @@
+"""A background loop cannot die silently."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from common import supervision
+from common.supervision import Loop
+
+from tests.parts.ports import eventually
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(supervision, "LONGEST_PAUSE", 0.08)
+
+
+@asynccontextmanager
+async def running(run: Callable[[Loop], Awaitable[None]]) -> AsyncIterator[Loop]:
+    loop = Loop("test", run)
+    loop.start()
+    try:
+        yield loop
+    finally:
+        await loop.stop()
+
+
+async def forever(loop: Loop) -> None:
+    loop.beat()
+    await asyncio.Event().wait()
+
+
+async def test_a_loop_that_beats_is_healthy() -> None:
+    async with running(forever) as loop:
+        await eventually(lambda: loop.healthy, what="it beats")
+        assert (loop.detail, loop.restarts) == ("running", 0)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("broken"), asyncio.CancelledError(), ExceptionGroup("g", [OSError()])]
+)
+async def test_what_dies_is_restarted_and_heals(error: BaseException) -> None:
+    """A CancelledError that nobody sent to the loop comes from something it waited for: it is a failure as any other."""
+    deaths = [error, error]
+
+    async def run(loop: Loop) -> None:
+        if deaths:
+            raise deaths.pop()
+        await forever(loop)
+
+    async with running(run) as loop:
+        await eventually(lambda: loop.healthy and loop.restarts == 2, what="it was restarted twice")
+
+
+async def test_while_it_is_down_health_is_red_and_says_why() -> None:
+    async def run(loop: Loop) -> None:
+        raise ValueError("no such topic")
+
+    async with running(run) as loop:
+        await eventually(lambda: loop.restarts >= 1, what="it died")
+        assert not loop.healthy
+        assert loop.detail == "ValueError: no such topic"
+
+
+async def test_a_loop_that_ends_by_itself_is_restarted_too() -> None:
+    async def run(loop: Loop) -> None:
+        return
+
+    async with running(run) as loop:
+        await eventually(lambda: loop.restarts >= 2, what="it was restarted")
+        assert loop.detail == "ended by itself"
+
+
+async def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+
+    async def note(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 4:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("common.supervision.asyncio.sleep", note)
+
+    async def run(loop: Loop) -> None:
+        raise ValueError
+
+    loop = Loop("test", run)
+    loop.start()
+    while len(paused) < 4:
+        await asyncio.wait({loop.task} if loop.task else set(), timeout=0.01)
+    await loop.stop()
+    assert paused == [0.02, 0.04, 0.08, 0.08]
+
+
+async def test_a_loop_that_ran_steadily_starts_again_without_its_earlier_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paused: list[float] = []
+    lives = 0
+
+    async def note(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 4:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("common.supervision.asyncio.sleep", note)
+    now = 0.0
+    monkeypatch.setattr(supervision, "monotonic", lambda: now)
+
+    async def run(loop: Loop) -> None:
+        nonlocal lives, now
+        lives += 1
+        if lives == 3:
+            now += supervision.STEADY_AFTER_SECONDS + 1
+        raise ValueError
+
+    loop = Loop("test", run)
+    loop.start()
+    while len(paused) < 4:
+        await asyncio.wait({loop.task} if loop.task else set(), timeout=0.01)
+    await loop.stop()
+    assert paused == [0.02, 0.04, 0.02, 0.04]
+
+
+async def test_one_that_hangs_turns_health_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(supervision, "monotonic", lambda: now)
+    async with running(forever) as loop:
+        await eventually(lambda: loop.healthy, what="it beats")
+        now += supervision.SILENT_AFTER_SECONDS + 1
+        assert not loop.healthy
+        assert loop.detail == "no sign of life for 11 s"
+
+
+async def test_stopping_ends_it_for_good() -> None:
+    began, stopped = asyncio.Event(), asyncio.Event()
+
+    async def run(loop: Loop) -> None:
+        began.set()
+        try:
+            await forever(loop)
+        finally:
+            stopped.set()
+
+    async with running(run) as loop:
+        await began.wait()
+    assert stopped.is_set()
+    assert loop.task is not None
+    assert loop.task.done()
+    assert not loop.healthy
+    await Loop("never started", run).stop()
