@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from igny8_local.errors import StackError
 from igny8_local.operate.reach import (
@@ -44,21 +43,10 @@ def show_all(
         print(json.dumps({"letters": [letter.as_dict() for letter in found]}))
     elif not found:
         console.print("There are no dead letters.")
-    else:
-        table = Table("service", "id", "state", "attempts", "type", "stream", "waits behind", "error")
-        for letter in found:
-            row = (
-                letter.service,
-                letter.id,
-                letter.state,
-                "–" if letter.attempts is None else str(letter.attempts),
-                letter.type,
-                letter.subject,
-                letter.waits_behind or "–",
-                letter.error,
-            )
-            table.add_row(*map(escape, row))
-        console.print(table)
+    for letter in () if as_json else found:
+        attempts = "" if letter.attempts is None else f" after {letter.attempts} attempts"
+        waits = f", waits behind {letter.waits_behind}" if letter.waits_behind else ""
+        _say(letter, f"in {letter.service}: {letter.state}{attempts}{waits}\n    {escape(letter.error)}")
 
 
 @app.command()
@@ -133,7 +121,7 @@ def discard(
 
 def _say(letter: "Letter", what: str) -> None:
     console.print(
-        f"{letter.id}  {escape(letter.type)} of {escape(letter.subject)} {what}",
+        f"[bold]{letter.id}[/]  {escape(letter.type)} of {escape(letter.subject)} {what}",
         highlight=False,
         soft_wrap=True,
     )
