@@ -112,9 +112,8 @@ def _site(client: Client, wanted: Wanted, say: Callable[[str], None]) -> tuple[s
             "the publisher to hear of the site",
         )
         tested = client.post(f"integration/integrations/{integration['id']}/test-connection/", {})
-        if not tested["ok"]:
-            problem = tested["problem"]
-            raise StackError(f"{wanted.wordpress.url}: {problem['message']} {problem['remedy']}")
+        if tested["status"] != "connected":
+            raise StackError(f"{wanted.wordpress.url}: {tested['error']}. {tested['remedy']}")
     return site, sector
 
 
