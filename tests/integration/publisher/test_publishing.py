@@ -1,0 +1,325 @@
+"""Publishing, with a crash between any two facts: exactly one post and one of each medium."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from common.contracts.publisher import ContentPublished, PublishFailed
+from common.contracts.writer import ContentReadyToPublish, ImageType, PublishImage, TermItem
+from common.database import Database
+from common.ids import new_id, stable_id
+from common.jobs.worker import GiveUp, JobHandler, RetryLater
+from publisher.publications import jobs
+
+from tests.integration.publisher.counting_target import CountingTarget, refused, unknown
+from tests.integration.writer.service_parts import Parts, Tenant
+
+TERMS = (
+    TermItem(term_id=stable_id("leasing"), taxonomy="category", name="Leasing", slug="leasing"),
+    TermItem(term_id=stable_id("forklifts"), taxonomy="tag", name="Forklifts", slug="forklifts"),
+)
+HTML = b"<p>Intro</p><h2>One</h2><p>a</p><h2>Two</h2><p>b</p>"
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of its own may catch this."""
+
+
+async def ready(
+    publisher: Parts, tenant: Tenant, content_id: UUID, *, version: int = 1, run_id: UUID | None = None
+) -> ContentReadyToPublish:
+    kinds: tuple[ImageType, ...] = ("featured", "in_article")
+    objects = publisher.runtime.objects
+    images = [
+        PublishImage(
+            image_id=stable_id(content_id, kind),
+            image_type=kind,
+            position=0,
+            alt_text=f"A {kind} picture",
+            object=await objects.put(kind.encode(), "image/png"),
+        )
+        for kind in kinds
+    ]
+    return ContentReadyToPublish(
+        content_id=content_id,
+        version=version,
+        site_id=tenant.site,
+        sector_id=tenant.sector,
+        content_type="post",
+        title=f"Leasing a forklift, version {version}",
+        slug="leasing-a-forklift",
+        excerpt="On leasing.",
+        body=await objects.put(HTML, "text/html"),
+        meta_title="Leasing",
+        meta_description="On leasing.",
+        primary_keyword="forklift leasing",
+        terms=TERMS,
+        images=tuple(images),
+        run_id=run_id,
+    )
+
+
+def handler(publisher: Parts, target: CountingTarget) -> JobHandler:
+    return jobs.handler(publisher.database, publisher.runtime.objects, target.open)
+
+
+async def run_until_done(
+    publisher: Parts, target: CountingTarget, publish: JobHandler | None = None, attempts: int = 10
+) -> int:
+    """Run the one due job, again after each kill, as the next worker would; returns the number of attempts."""
+    (job,) = await publisher.due()
+    for attempt in range(1, attempts + 1):
+        try:
+            await (publish or handler(publisher, target)).run(publisher.attempt(job, attempt))
+        except (Killed, RetryLater):
+            continue
+        await publisher.done(job)
+        return attempt
+    raise AssertionError("not done after all attempts")
+
+
+def keys(made: list[tuple[str, Any]]) -> list[str]:
+    return sorted(key for key, _ in made)
+
+
+async def test_an_article_is_published_with_its_terms_and_images(publisher: Parts, tenant: Tenant) -> None:
+    target, content_id, run = CountingTarget(), new_id(), new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id, run_id=run))
+    assert await run_until_done(publisher, target) == 1
+    ((key, post),) = target.posts
+    assert key == str(content_id)
+    assert (post.category_ids, post.tag_ids) == (("term-leasing",), ("term-forklifts",))
+    featured, in_article = target.media
+    assert post.featured_medium_id == f"medium-{featured[0]}"
+    assert (
+        f'Two</h2>\n<figure><img src="https://site/{in_article[0]}.png" alt="A in_article picture"'
+        in post.html
+    )
+    assert [fields.alt_text for _, fields in target.media] == ["A featured picture", "A in_article picture"]
+    (said,) = await publisher.said(tenant, ContentPublished)
+    assert (said.content_id, said.version, said.run_id) == (content_id, 1, run)
+    assert said.external_url == f"https://site/{content_id}"
+
+
+class KilledAt:
+    """The database of a process that is killed once, before or after the commit of one step."""
+
+    def __init__(self, database: Database, step: int, *, after: bool) -> None:
+        self._database = database
+        self._left = step
+        self._after = after
+        self.transaction = database.transaction
+
+    async def run(self, account_id: UUID, work: Callable[..., Any], meta: Any) -> Any:
+        self._left -= 1
+        if self._left == -1 and not self._after:
+            raise Killed
+        result = await self._database.run(account_id, work, meta)
+        if self._left == -1:
+            raise Killed
+        return result
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_kill_at_every_record_makes_nothing_twice(
+    publisher: Parts, tenant: Tenant, after: bool
+) -> None:
+    steps = await _steps(publisher, tenant)
+    assert steps == 9, "the target, two terms, two media started and uploaded, the post started and published"
+    for step in range(steps):
+        target, content_id = CountingTarget(), new_id()
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+        database = cast(Database, KilledAt(publisher.database, step, after=after))
+        publish = jobs.handler(database, publisher.runtime.objects, target.open)
+        assert await run_until_done(publisher, target, publish) == 2, "killed once"
+        assert keys(target.posts) == [str(content_id)], step
+        assert len(set(keys(target.media))) == len(target.media) == 2, step
+        said = await publisher.said(tenant, ContentPublished)
+        assert [fact.content_id for fact in said].count(content_id) == 1, step
+
+
+async def _steps(publisher: Parts, tenant: Tenant) -> int:
+    """How many commands one publication takes."""
+    target, content_id = CountingTarget(), new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await run_until_done(publisher, target)
+    made = [fact for fact in await publisher.facts(tenant) if fact.stream == f"publication-{content_id}"]
+    return len(made) - 1  # the request came before the job
+
+
+@pytest.mark.parametrize("call", ["upload_medium", "create_post"])
+async def test_a_kill_between_the_sites_answer_and_its_record(
+    publisher: Parts, tenant: Tenant, call: str
+) -> None:
+    killed = iter([Killed()])
+
+    def lost(name: str) -> None:
+        if name == call and (kill := next(killed, None)):
+            raise kill
+
+    target, content_id = CountingTarget(lost=lost), new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    assert await run_until_done(publisher, target) == 2
+    assert (len(target.posts), len(target.media)) == (1, 2)
+    assert target.calls.count(call) == {"upload_medium": 2, "create_post": 1}[call], "one call each"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_an_unknown_outcome_is_looked_up_and_sent_again_only_when_absent(
+    publisher: Parts, tenant: Tenant, arrived: bool
+) -> None:
+    silent = iter([unknown()])
+
+    def no_answer(name: str) -> None:
+        if name == "create_post" and (error := next(silent, None)):
+            raise error
+
+    target = CountingTarget(lost=no_answer) if arrived else CountingTarget(trouble=no_answer)
+    await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
+    assert await run_until_done(publisher, target) == (1 if arrived else 2)
+    assert len(target.posts) == 1
+    assert target.calls.count("create_post") == (1 if arrived else 2)
+    assert target.calls.count("find_post") == 1
+
+
+async def test_a_request_that_arrives_late_is_waited_for(publisher: Parts, tenant: Tenant) -> None:
+    """The attempt that sent is gone; its request reaches the site while the next one settles."""
+    target, content_id, arriving = CountingTarget(settle_seconds=0.2), new_id(), asyncio.Event()
+    late: list[Any] = []
+    create = target.create_post
+
+    async def delayed(post: Any, *, key: str) -> Any:
+        late.append((post, key))
+        raise Killed
+
+    target.create_post = delayed  # type: ignore[method-assign]
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    (job,) = await publisher.due()
+    with pytest.raises(Killed):
+        await handler(publisher, target).run(publisher.attempt(job))
+    target.create_post = create  # type: ignore[method-assign]
+
+    def arrives(name: str) -> None:
+        if name == "find_post" and not arriving.is_set():
+            arriving.set()
+            post, key = late[0]
+            asyncio.get_running_loop().call_soon(lambda: target.posts.append((key, post)))
+
+    target.trouble = arrives
+    await handler(publisher, target).run(publisher.attempt(job, 2))
+    assert len(target.posts) == 1
+    assert target.calls.count("create_post") == 0, "only the late one came"
+
+
+async def test_two_attempts_at_once_send_once(publisher: Parts, tenant: Tenant) -> None:
+    """A job that was taken for dead too early runs twice."""
+    target = CountingTarget(settle_seconds=0.5)
+    await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
+    (job,) = await publisher.due()
+    await asyncio.gather(*(handler(publisher, target).run(publisher.attempt(job, n)) for n in (1, 2)))
+    assert (len(target.posts), len(target.media)) == (1, 2)
+    assert len(await publisher.said(tenant, ContentPublished)) == 1
+
+
+async def test_a_newer_version_updates_the_same_post(publisher: Parts, tenant: Tenant) -> None:
+    target, content_id = CountingTarget(), new_id()
+    for version in (1, 2):
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id, version=version))
+        await run_until_done(publisher, target)
+    ((_, post),) = target.posts
+    assert post.title.endswith("version 2")
+    assert len(target.media) == 2, "the images did not change"
+    assert [said.version for said in await publisher.said(tenant, ContentPublished)] == [1, 2]
+
+
+async def test_a_version_ordered_while_the_older_goes_out_follows_in_the_same_job(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    target, content_id = CountingTarget(), new_id()
+    newer = await ready(publisher, tenant, content_id, version=2)
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    create = target.create_post
+
+    async def overtaken(post: Any, *, key: str) -> Any:
+        await publisher.hear(tenant, newer)
+        return await create(post, key=key)
+
+    target.create_post = overtaken  # type: ignore[method-assign]
+    await run_until_done(publisher, target)
+    assert not await publisher.due()
+    ((_, post),) = target.posts
+    assert post.title.endswith("version 2")
+
+
+async def test_asked_again_for_what_is_out_it_answers_and_sends_nothing(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    target, content_id, run = CountingTarget(), new_id(), new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await run_until_done(publisher, target)
+    calls = len(target.calls)
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id, run_id=run))
+    assert not await publisher.due()
+    assert len(target.calls) == calls
+    assert [said.run_id for said in await publisher.said(tenant, ContentPublished)] == [None, run]
+
+
+async def test_a_definite_refusal_fails_with_its_remedy_and_can_be_retried(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    def no(name: str) -> None:
+        if name == "create_post":
+            raise refused(retryable=False)
+
+    target, content_id, run = CountingTarget(trouble=no), new_id(), new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id, run_id=run))
+    (job,) = await publisher.due()
+    publish = handler(publisher, target)
+    with pytest.raises(GiveUp) as gave_up:
+        await publish.run(publisher.attempt(job))
+    assert publish.give_up is not None
+    await publish.give_up(publisher.attempt(job), gave_up.value)
+    await publisher.done(job)
+    (failed,) = await publisher.said(tenant, PublishFailed)
+    assert (failed.error_code, failed.run_id) == ("no_publish_right", run)
+    path = f"/publisher/publications/{content_id}/"
+    shown = (await publisher.call(tenant, "GET", path)).json()["data"]
+    assert (shown["status"], shown["remedy"]) == ("failed", "Give it the right.")
+
+    assert (await publisher.call(tenant, "POST", f"{path}retry/")).status_code == 200
+    target.trouble = lambda _call: None
+    await run_until_done(publisher, target)
+    assert len(target.posts) == 1
+    assert target.calls.count("find_post") == 0, "what was refused need not be looked for"
+    shown = (await publisher.call(tenant, "GET", path)).json()["data"]
+    assert (shown["status"], shown["error"]) == ("published", None)
+    assert (await publisher.call(tenant, "POST", f"{path}retry/")).status_code == 409
+
+
+async def test_a_site_that_is_busy_is_tried_again(publisher: Parts, tenant: Tenant) -> None:
+    busy = iter([refused(retryable=True)])
+
+    def once(name: str) -> None:
+        if error := next(busy, None):
+            raise error
+
+    target = CountingTarget(trouble=once)
+    await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
+    assert await run_until_done(publisher, target) == 2
+    assert len(target.posts) == 1
+
+
+async def test_hearing_and_projecting_everything_again_changes_nothing(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
+    await publisher.work()
+    before, facts = await publisher.tables(tenant), len(await publisher.facts(tenant))
+    assert all(before.values()), "every view has rows"
+    await publisher.hear_everything_again()
+    await publisher.project_again(tenant)
+    assert await publisher.work() == 0
+    assert await publisher.tables(tenant) == before
+    assert len(await publisher.facts(tenant)) == facts
