@@ -55,7 +55,7 @@ class RunIn(BaseModel):
     site_id: UUID
     sector_id: UUID
     auto_approve: bool = Field(False, description="Publish without a person's approval.")
-    caps: dict[Stage, Annotated[int, Field(ge=0, le=MOST_ITEMS)]] = Field(
+    caps: dict[Annotated[int, Field(ge=1, le=7)], Annotated[int, Field(ge=0, le=MOST_ITEMS)]] = Field(
         default_factory=dict, description="The most items of a stage; of stage 1 the most keywords."
     )
     articles: int | None = Field(None, ge=1, le=1_000)
@@ -87,6 +87,7 @@ class StageOut(BaseModel):
     credits: float
     started_at: datetime | None
     finished_at: datetime | None
+    seconds: float
 
 
 class RunOut(Resource):
@@ -133,9 +134,11 @@ def _show_stage(number: int, first: int, stage: Row | None) -> dict[str, Any]:
     if stage is None:
         status = "skipped" if number < first else "waiting"
         counts: dict[str, Any] = dict.fromkeys(("items", "done", "failed", "credits"), 0)
-        return {**shown, "status": status, **counts, "started_at": None, "finished_at": None}
+        return {**shown, "status": status, **counts, "started_at": None, "finished_at": None, "seconds": 0}
     names = ("status", "items", "done", "failed", "started_at", "finished_at")
-    return {**shown, **{name: stage[name] for name in names}, "credits": credits(stage["credits"])}
+    took = (stage["finished_at"] - stage["started_at"]).total_seconds() if stage["finished_at"] else 0
+    counts = {"credits": credits(stage["credits"]), "seconds": round(took, 3)}
+    return {**shown, **{name: stage[name] for name in names}, **counts}
 
 
 async def _stages(sql: Sql, run_ids: list[UUID]) -> dict[UUID, dict[int, Row]]:
@@ -180,7 +183,7 @@ async def start_run(caller: Caller, runtime: Runtime, body: RunIn) -> Answer:
     run_id = caller.new_id("run")
     settings = RunSettings(
         auto_approve=body.auto_approve,
-        caps={int(stage): most for stage, most in body.caps.items()},
+        caps=body.caps,
         articles=body.articles,
         word_count=body.word_count,
         ideas_per_cluster=body.ideas_per_cluster,
