@@ -17,6 +17,7 @@ from common.contracts.writer import (
     ImageItem,
     ImagePromptsGenerated,
     ImagesGenerated,
+    ImageType,
     TaskFailed,
     TaskItem,
     TasksCreated,
@@ -26,6 +27,7 @@ from common.ids import stable_id
 from tests.integration.writer.service_parts import Parts, Tenant
 
 USAGE = Usage(provider="local", model="local", calls=1)
+IMAGE_TYPES: tuple[ImageType, ...] = ("in_article", "featured")
 Order = Callable[[list[Contract]], list[Contract]]
 
 
@@ -136,7 +138,7 @@ class Others:
             case 5:
                 images = tuple(
                     ImageItem(image_id=stable_id("image", item, n), image_type=kind, alt_text="a", position=0)
-                    for n, kind in enumerate(("in_article", "featured"))
+                    for n, kind in enumerate(IMAGE_TYPES)
                 )
                 self.contents |= {image.image_id: item for image in images}
                 prompts = ImagePromptsGenerated(**base, content_id=item, images=images)

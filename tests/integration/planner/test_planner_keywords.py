@@ -88,7 +88,7 @@ class TestImport:
         accepted = await upload(planner, tenant, "\n".join(["Keyword,Volume", *rows]).encode())
         (job,) = await planner.due()
         (handler,) = [each for each in planner.handlers if each.job.name == "import_keywords"]
-        task = asyncio.create_task(handler.run(planner.attempt(job)))
+        task = asyncio.ensure_future(handler.run(planner.attempt(job)))
         while not await count(planner, tenant):
             assert not task.done()
         task.cancel()

@@ -1,9 +1,8 @@
 """What may be decided about keywords. The commands bring the rows concerned: the account's lock keeps them true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar, assert_never
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
@@ -14,9 +13,9 @@ from common.eventsourcing.event import EventTypes
 from planner.keywords.events import Keyword, KeywordsAdded, KeywordsEvent, KeywordsRemoved, KeywordsRevised
 
 SLICE = 500
-"""Keywords an event: about 150 kB at most in public, below the 256 kB of a message."""
-
-T = TypeVar("T")
+"""Keywords an event, at most."""
+SLICE_BYTES, ITEM_BYTES = 200_000, 260
+"""Their texts and what surrounds each in public must fit into a message of 256 kB: 255 characters can be 1,020 bytes."""
 
 
 class KeywordTaken(DomainError):
@@ -110,7 +109,7 @@ def _added(command: AddKeywords) -> Sequence[KeywordsEvent]:
     for keyword in command.keywords:
         if keyword.normalised not in command.taken:
             new.setdefault(keyword.normalised, keyword)
-    return [KeywordsAdded(command.site_id, command.sector_id, part) for part in slices(tuple(new.values()))]
+    return [KeywordsAdded(command.site_id, command.sector_id, part) for part in slices(new.values())]
 
 
 def _revise(command: ReviseKeyword) -> Sequence[KeywordsEvent]:
@@ -125,8 +124,10 @@ def _revise(command: ReviseKeyword) -> Sequence[KeywordsEvent]:
 def _set_status(command: SetStatus) -> Sequence[KeywordsEvent]:
     site_id, sector_id = command.site_id, command.sector_id
     if command.status == "archived":
-        ids = tuple(keyword.keyword_id for keyword in command.keywords)
-        return [KeywordsRemoved(site_id, sector_id, part) for part in slices(ids)]
+        return [
+            KeywordsRemoved(site_id, sector_id, tuple(keyword.keyword_id for keyword in part))
+            for part in slices(command.keywords)
+        ]
     if command.status == "new":
         return _revised(site_id, sector_id, [_unmapped(k) for k in command.keywords if k.status != "new"])
     loose = [keyword.keyword for keyword in command.keywords if keyword.cluster_id is None]
@@ -142,13 +143,21 @@ def _unmapped(keyword: Keyword) -> Keyword:
 
 
 def _revised(site_id: UUID, sector_id: UUID, keywords: list[Keyword]) -> Sequence[KeywordsEvent]:
-    return [KeywordsRevised(site_id, sector_id, part) for part in slices(tuple(keywords))]
+    return [KeywordsRevised(site_id, sector_id, part) for part in slices(keywords)]
 
 
-def slices(values: Sequence[T], size: int = SLICE) -> list[tuple[T, ...]]:
-    """The values in tuples of at most `size`."""
-    rest = iter(values)
-    return list(iter(lambda: tuple(islice(rest, size)), ()))
+def slices(keywords: Iterable[Keyword]) -> list[tuple[Keyword, ...]]:
+    """The keywords in tuples that fit into a message."""
+    parts: list[list[Keyword]] = []
+    size = 0
+    for keyword in keywords:
+        weight = ITEM_BYTES + len(keyword.keyword.encode())
+        if not parts or len(parts[-1]) == SLICE or size + weight > SLICE_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(keyword)
+        size += weight
+    return [tuple(part) for part in parts]
 
 
 def _evolve(state: None, event: KeywordsEvent) -> None:
