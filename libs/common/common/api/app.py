@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import telemetry
-from common.api.envelope import install_error_handlers
+from common.api.envelope import install_error_handlers, unexpected
 from common.api.idempotency import IdempotencyMiddleware
 from common.ids import new_id
 
@@ -26,10 +26,36 @@ def make_app(name: str, routers: Iterable[APIRouter], **options: Any) -> FastAPI
     for router in routers:
         app.include_router(router)
     install_error_handlers(app)
+    app.add_middleware(Unexpected)
     app.add_middleware(IdempotencyMiddleware, state=app.state)
     app.add_middleware(RequestContext)
     app.add_middleware(TrailingSlash)
     return app
+
+
+class Unexpected:
+    """Turns an error nobody expected into its answer within the other middlewares, which finish a request by its answer.
+
+    FastAPI's own handler stands outside of them: the key of a failed POST stayed taken, its answer had no request id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await unexpected(error)(scope, receive, send)
 
 
 class TrailingSlash:

@@ -62,6 +62,14 @@ def failure(
     return Answer(encode(_finish(body)), status, dict(headers or {}))
 
 
+def unexpected(error: Exception) -> Answer:
+    """What users see of an error nobody expected; the log has the rest."""
+    log_failure("request_failed", error)
+    return failure(
+        500, "INTERNAL_ERROR", "Something went wrong on our side. Quote the request id to support."
+    )
+
+
 def encode(body: Any) -> bytes:
     return msgspec.json.encode(body, enc_hook=_other)
 
@@ -118,9 +126,4 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, error: Exception) -> Response:
-        log_failure("request_failed", error)
-        return failure(
-            500,
-            "INTERNAL_ERROR",
-            "Something went wrong on our side; nothing was changed. Quote the request id to support.",
-        )
+        return unexpected(error)

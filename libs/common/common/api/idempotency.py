@@ -56,7 +56,9 @@ class IdempotencyMiddleware:
             )
             return
         fingerprint = hashlib.sha256(f"{scope['path']}\n".encode() + body).hexdigest()
-        await self._once(runtime, account_id, key, fingerprint, _Replayed(scope, body, send, self._app))
+        await self._once(
+            runtime, account_id, key, fingerprint, _Replayed(scope, body, receive, send, self._app)
+        )
 
     async def _once(
         self, runtime: RuntimeOf, account_id: UUID, key: str, fingerprint: str, request: "_Replayed"
@@ -120,14 +122,17 @@ async def _keep(tx: Transaction, key: str, status: int, headers: list[list[str]]
 class _Replayed:
     """A request whose body has been read, and whose answer is both sent and kept."""
 
-    def __init__(self, scope: Scope, body: bytes, send: Send, app: ASGIApp) -> None:
+    def __init__(self, scope: Scope, body: bytes, receive: Receive, send: Send, app: ASGIApp) -> None:
         self._scope = scope
-        self._body = body
+        self._body: bytes | None = body
+        self._rest = receive
         self._send = send
         self._app = app
 
     async def _receive(self) -> Message:
-        body, self._body = self._body, b""
+        body, self._body = self._body, None
+        if body is None:
+            return await self._rest()  # the client's leaving, which streamed answers wait for
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def run(self) -> tuple[int, list[list[str]], bytes]:

@@ -1,0 +1,79 @@
+"""Lists and callers of the API standard on real rows."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from common.database import Database
+from common.ids import new_id
+
+from tests.integration.kit.toy_api import ToyApi
+from tests.support import toy
+
+
+async def made(database: Database, account: UUID, *numbers: int) -> None:
+    for number in numbers:
+        async with database.transaction(account) as tx:
+            await toy.count(tx, new_id(), toy.Count(number))
+
+
+async def test_pages_cover_a_list_once_and_in_order(api: ToyApi, toy_database: Database) -> None:
+    account, neighbour = new_id(), new_id()
+    await made(toy_database, account, 3, 1, 2, 2, 2)
+    await made(toy_database, neighbour, 9)
+    path, seen = "/counters/?page_size=2&at_least=1", []
+    while path:
+        data = (await api.client.get(path, headers=api.identity(account))).json()["data"]
+        assert data["count"] == 5
+        seen += data["results"]
+        path = (data["next"] or "").removeprefix("/api/v1/toy")
+    assert [entry["number"] for entry in seen] == [1, 2, 2, 2, 3]
+    assert len({entry["counter_id"] for entry in seen}) == 5
+
+
+async def test_links_keep_the_question_and_end_where_the_list_ends(
+    api: ToyApi, toy_database: Database
+) -> None:
+    account = new_id()
+    await made(toy_database, account, 1, 2, 3)
+    first, last = [
+        (await api.get(account, "/counters/", page=page, page_size=2, at_least=1)).json()["data"]
+        for page in (1, 2)
+    ]
+    assert (first["previous"], last["next"]) == (None, None)
+    assert first["next"] == "/api/v1/toy/counters/?page_size=2&at_least=1&page=2"
+    assert last["previous"] == "/api/v1/toy/counters/?page_size=2&at_least=1&page=1"
+    beyond = (await api.get(account, "/counters/", page=9)).json()["data"]
+    assert (beyond["count"], beyond["results"]) == (3, [])
+
+
+async def test_the_order_is_chosen_by_name(api: ToyApi, toy_database: Database) -> None:
+    account = new_id()
+    await made(toy_database, account, 2, 1, 3)
+    for ordering, expected in (("number", [1, 2, 3]), ("-number", [3, 2, 1]), ("created_at", [2, 1, 3])):
+        data = (await api.get(account, "/counters/", ordering=ordering)).json()["data"]
+        assert [entry["number"] for entry in data["results"]] == expected
+    unknown = await api.get(account, "/counters/", ordering="account_id")
+    assert unknown.status_code == 400
+    assert "created_at, number" in unknown.json()["errors"]["ordering"][0]
+
+
+@pytest.mark.parametrize("question", [{"page": 0}, {"page_size": 0}, {"page_size": 101}, {"page": "x"}])
+async def test_no_such_page(api: ToyApi, question: dict[str, object]) -> None:
+    assert (await api.get(new_id(), "/counters/", **question)).status_code == 400
+
+
+async def test_the_caller_is_who_the_gateway_says(api: ToyApi) -> None:
+    account = uuid4()
+    data = (await api.get(account, "/who/")).json()["data"]
+    assert data == {"account": str(account), "role": "owner", "request_id": "r-1"}
+
+
+async def test_nobody_gets_in(api: ToyApi) -> None:
+    for headers in ({}, {"X-Igny8-Identity": "a.b.c"}, api.identity(new_id(), route="POST /login/")):
+        refused = await api.client.get("/who/", headers=headers)
+        assert (refused.status_code, refused.json()["error_code"]) == (401, "UNAUTHORIZED")
+
+
+async def test_a_role_that_may_not_write_does_not(api: ToyApi) -> None:
+    refused = await api.post(new_id(), {}, role="viewer")
+    assert (refused.status_code, refused.json()["error_code"]) == (403, "FORBIDDEN")

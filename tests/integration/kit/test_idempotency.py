@@ -1,0 +1,143 @@
+"""`Idempotency-Key`: one effect and one answer, however often and however close together it is asked."""
+
+import asyncio
+from collections import Counter
+
+import psycopg
+import pytest
+from common.api.idempotency import LARGEST_BODY, LONGEST_KEY
+from common.ids import new_id
+
+from tests.integration.kit.toy_api import ToyApi
+from tests.parts.ports import eventually
+from tests.support.database import ServiceUrls
+
+
+def counters(urls: ServiceUrls) -> list[int]:
+    with psycopg.connect(urls.owner) as connection:
+        return [row[0] for row in connection.execute("SELECT number FROM toy_counters").fetchall()]
+
+
+async def test_of_200_racers_with_one_key_one_has_the_effect(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    answers = await asyncio.gather(*(api.post(account, {"times": 3}, "k") for _ in range(200)))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) <= {201, 409}, statuses
+    assert len({answer.text for answer in answers if answer.status_code == 201}) == 1
+    assert counters(toy_urls) == [3]
+    assert list(api.temper.began.values()) == [1]
+    again = await api.post(account, {"times": 3}, "k")
+    assert again.status_code == 201
+
+
+async def test_the_answer_is_replayed_with_its_headers(api: ToyApi) -> None:
+    account = new_id()
+    first = await api.post(account, {"times": 2}, "k")
+    second = await api.post(account, {"times": 2}, "k")
+    assert (second.status_code, second.content) == (first.status_code, first.content)
+    assert second.headers["location"] == first.headers["location"]
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_without_a_key_each_request_has_its_effect(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    for _ in range(2):
+        assert (await api.post(account, {})).status_code == 201
+    assert counters(toy_urls) == [1, 1]
+
+
+async def test_a_key_used_for_something_else_is_refused(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    await api.post(account, {"times": 1}, "k")
+    other = await api.post(account, {"times": 2}, "k")
+    assert (other.status_code, other.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert counters(toy_urls) == [1]
+
+
+async def test_the_key_of_one_account_means_nothing_to_another(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    one, two = await asyncio.gather(*(api.post(new_id(), {}, "k") for _ in range(2)))
+    assert one.json()["data"]["id"] != two.json()["data"]["id"]
+    assert counters(toy_urls) == [1, 1]
+
+
+async def test_while_the_first_is_running_the_second_is_told_so(api: ToyApi) -> None:
+    account = new_id()
+    api.temper.go_on.clear()
+    first = asyncio.create_task(api.post(account, {}, "k"))
+    await eventually(lambda: api.temper.began.total() == 1, what="the first one runs")
+    second = await api.post(account, {}, "k")
+    assert (second.status_code, second.json()["error_code"]) == (409, "REQUEST_IN_PROGRESS")
+    api.temper.go_on.set()
+    assert (await first).status_code == 201
+    assert (await api.post(account, {}, "k")).status_code == 201
+
+
+async def test_after_a_crash_in_between_the_repetition_finds_what_was_done(
+    api: ToyApi, toy_urls: ServiceUrls
+) -> None:
+    """The process is gone between its work and the answer: the key's row stays locked for a minute."""
+    account = new_id()
+    api.temper.go_on.clear()
+    first = asyncio.create_task(api.post(account, {"times": 3}, "k"))
+    await eventually(lambda: counters(toy_urls) == [3], what="the work is done")
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    api.temper.go_on.set()
+    assert (await api.post(account, {"times": 3}, "k")).status_code == 409
+    with psycopg.connect(toy_urls.owner) as connection:
+        connection.execute("UPDATE idempotency_keys SET locked_until = now() - interval '1 second'")
+    again = await asyncio.gather(*(api.post(account, {"times": 3}, "k") for _ in range(5)))
+    assert 201 in {answer.status_code for answer in again}
+    assert (await api.post(account, {"times": 3}, "k")).status_code == 201
+    assert counters(toy_urls) == [3]
+    assert len(api.temper.began) == 1, "the repetition makes the same ids"
+
+
+async def test_after_a_fault_of_ours_the_key_is_free_at_once(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    api.temper.crash = True
+    failed = await api.post(account, {"times": 3}, "k")
+    assert (failed.status_code, failed.json()["error_code"]) == (500, "INTERNAL_ERROR")
+    api.temper.crash = False
+    again = await api.post(account, {"times": 3}, "k")
+    assert again.status_code == 201
+    assert counters(toy_urls) == [3]
+
+
+async def test_a_streamed_answer_is_kept_whole(api: ToyApi) -> None:
+    """Such an answer listens for the client's leaving, beside itself."""
+    headers = api.identity(new_id()) | {"Idempotency-Key": "k"}
+    for _ in range(2):
+        answer = await asyncio.wait_for(api.client.post("/streams/", headers=headers), 10)
+        assert (answer.status_code, answer.text) == (200, "one two")
+
+
+async def test_a_refusal_is_kept_as_any_answer(api: ToyApi) -> None:
+    account = new_id()
+    first = await api.post(account, {"times": "many"}, "k")
+    second = await api.post(account, {"times": "many"}, "k")
+    assert first.status_code == second.status_code == 400
+    assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_after_a_day_the_key_is_forgotten(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    await api.post(account, {"times": 1}, "k")
+    with psycopg.connect(toy_urls.owner) as connection:
+        connection.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
+    assert (await api.post(account, {"times": 2}, "k")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "status"),
+    [("k" * (LONGEST_KEY + 1), {}, 400), ("k", {"padding": "x" * LARGEST_BODY}, 413)],
+)
+async def test_what_cannot_be_kept_is_refused(api: ToyApi, key: str, body: object, status: int) -> None:
+    assert (await api.post(new_id(), body, key)).status_code == status
+
+
+async def test_who_is_nobody_is_refused_by_the_route(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    forged = {"X-Igny8-Identity": "a.b.c", "Idempotency-Key": "k"}
+    assert (await api.client.post("/counters/", json={}, headers=forged)).status_code == 401
+    assert counters(toy_urls) == []
