@@ -158,7 +158,7 @@ class Relay:
         pending = list(messages)
         while pending:
             batch = producer.create_batch()
-            taken = 0
+            taken = 0  # at least one will be: a batch takes its first message whatever its size
             for message in pending:
                 if (
                     batch.append(
@@ -171,8 +171,6 @@ class Relay:
                 ):
                     break
                 taken += 1
-            if taken == 0:
-                raise KafkaError(f"message at position {pending[0].position} does not fit into a batch")
             batch.close()
             acknowledged = await producer.send_batch(batch, self._topic, partition=partition)
             await acknowledged
