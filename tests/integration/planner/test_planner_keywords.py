@@ -273,7 +273,7 @@ class TestClustersAndIdeas:
         refused = await planner.call(
             tenant, "PATCH", f"/planner/keywords/{keyword}/", {"cluster_id": cluster}
         )
-        assert refused.status_code == 400
+        assert refused.status_code == 404
 
     async def test_ideas_are_proposed_queued_and_edited(
         self, planner: Parts, tenant: Tenant, others: Others
@@ -310,7 +310,7 @@ class TestClustersAndIdeas:
         assert made.status_code == 201, made.text
         assert made.json()["data"]["estimated_word_count"] == 1_000
         foreign = {**body, "keyword_cluster": str(new_id())}
-        assert (await planner.call(tenant, "POST", "/planner/ideas/", foreign)).status_code == 400
+        assert (await planner.call(tenant, "POST", "/planner/ideas/", foreign)).status_code == 404
         stranger = await new_tenant(planner)
         path = f"/planner/ideas/{made.json()['data']['id']}/"
         assert (await planner.call(stranger, "GET", path)).status_code == 404

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.api.errors import not_found, validation
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
@@ -95,3 +96,12 @@ async def by_ids(sql: Sql, ids: Collection[UUID]) -> list[Row]:
     return await sql.all(
         sa.select(clusters).where(clusters.c.cluster_id == sa.any_(wanted), ~clusters.c.archived)
     )
+
+
+async def require(sql: Sql, field: str, sector_id: UUID, cluster_id: UUID) -> None:
+    """Raises 404 for a cluster that is not the account's or is archived, 400 for one of another sector."""
+    rows = await by_ids(sql, [cluster_id])
+    if not rows:
+        raise not_found("Cluster", cluster_id)
+    if rows[0]["sector_id"] != sector_id:
+        raise validation(field, "is a cluster of another sector")

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
-from common.api.errors import validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
 from common.contracts.planner import ContentStructure, ContentType, IdeaItem, IdeaStatus
@@ -145,9 +144,7 @@ async def create_idea(caller: Caller, runtime: Runtime, body: IdeaIn) -> Answer:
 
     async def work(tx: Transaction) -> Row:
         await scope.require_place(caller, tx, body.site_id, body.sector_id)
-        rows = await clusters.by_ids(tx, [item.cluster_id])
-        if not rows or rows[0]["sector_id"] != body.sector_id:
-            raise validation("keyword_cluster", "is no cluster of this sector")
+        await clusters.require(tx, "keyword_cluster", body.sector_id, item.cluster_id)
         await tx.handle(IDEAS, item.cluster_id, AddIdea(body.site_id, body.sector_id, item))
         return await _one(caller, tx, item.idea_id)
 

@@ -194,7 +194,8 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
     async def work(tx: Transaction) -> Row:
         await scope.require_place(caller, tx, body.site_id, body.sector_id)
         await views.lock(tx)
-        await _require_cluster(tx, body.sector_id, body.cluster_id)
+        if body.cluster_id:
+            await clusters.require(tx, "cluster_id", body.sector_id, body.cluster_id)
         keyword = _keyword(keyword_id, body, "keyword", body.cluster_id)
         taken = await views.taken(tx, body.sector_id, [keyword.normalised])
         if taken.get(keyword.normalised, keyword_id) != keyword_id:
@@ -368,7 +369,8 @@ async def _revise(caller: CallerOf, runtime: Runtime, keyword_id: UUID, changes:
         row = await _one(caller, tx, keyword_id)
         before = views.as_keyword(row)
         after = _changed(before, changes)
-        await _require_cluster(tx, row["sector_id"], after.cluster_id)
+        if after.cluster_id:
+            await clusters.require(tx, "cluster_id", row["sector_id"], after.cluster_id)
         taken = await views.taken(tx, row["sector_id"], [after.normalised])
         others = frozenset(text for text, id in taken.items() if id != keyword_id)
         command = ReviseKeyword(row["site_id"], row["sector_id"], before, after, others)
@@ -394,15 +396,6 @@ def _changed(before: Keyword, changes: dict[str, Any]) -> Keyword:
 async def _one(caller: CallerOf, sql: Sql, keyword_id: UUID) -> Row:
     query = _listed().where(keywords.c.keyword_id == keyword_id, scope.visible(caller, keywords))
     return await scope.require_row(sql, query, "Keyword", keyword_id)
-
-
-async def _require_cluster(sql: Sql, sector_id: UUID, cluster_id: UUID | None) -> None:
-    """Raises 400 for a cluster of another sector, which is how a foreign one looks, too."""
-    if cluster_id is None:
-        return
-    rows = await clusters.by_ids(sql, [cluster_id])
-    if not rows or rows[0]["sector_id"] != sector_id:
-        raise validation("cluster_id", "is no cluster of this sector")
 
 
 def _keyword(keyword_id: UUID, fields: KeywordFields, field: str, cluster_id: UUID | None = None) -> Keyword:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from common.api.errors import validation
+from common.api.errors import not_found, validation
 from common.contracts.planner import ClustersArchived, ClustersChanged, KeywordsClustered
 from common.database import Sql, Transaction
 from common.messaging.envelope import Heard
@@ -60,11 +60,13 @@ async def _upsert(tx: Transaction, event: Heard[Any], cluster_id: UUID, name: st
 
 
 async def require_cluster(sql: Sql, sector_id: UUID, cluster_id: UUID) -> None:
-    """Raises 400 for a cluster that is unknown here, archived, or of another sector (PRODUCT §0)."""
+    """Raises 404 for a cluster that is not the account's or is archived, 400 for one of another sector (PRODUCT §0)."""
     row = await sql.first(
         sa.select(replica_clusters.c.sector_id).where(
             replica_clusters.c.cluster_id == cluster_id, ~replica_clusters.c.archived
         )
     )
-    if row is None or row["sector_id"] != sector_id:
-        raise validation("cluster_id", "is no cluster of this sector")
+    if row is None:
+        raise not_found("Cluster", cluster_id)
+    if row["sector_id"] != sector_id:
+        raise validation("cluster_id", "is a cluster of another sector")

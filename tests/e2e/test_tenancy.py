@@ -1,0 +1,282 @@
+"""Another tenant sees nothing and changes nothing, on every route of the public API and in every table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+import pytest
+from common.contracts.base import SERVICES
+from igny8_local.demo.client import Client
+from psycopg import sql
+
+from tests.e2e.conftest import Shared
+from tests.support.product import few_keywords
+from tests.support.walk import (
+    CannotFill,
+    Known,
+    Operation,
+    foreign_requests,
+    learn,
+    operations,
+    uuids,
+)
+
+PUBLIC = {
+    "POST /api/v1/auth/register/",
+    "POST /api/v1/auth/login/",
+    "POST /api/v1/auth/refresh/",
+    "POST /api/v1/auth/logout/",
+    "GET /api/v1/writer/images/{image_id}/file/",
+}
+STREAM = "GET /api/v1/events/"
+NAME_NOTHING = {
+    "PATCH /api/v1/auth/me/",
+    "POST /api/v1/account/sites/",
+    "POST /api/v1/billing/estimate/",
+}
+"""Whatever is sent there, it can name no object of anybody else."""
+ASK_IN_VAIN = {("POST /api/v1/integration/integrations/{integration_id}/publish/", "content_id")}
+"""A message to the service that knows the object: the answer cannot tell whether it exists, and nothing comes of it."""
+
+
+@pytest.fixture(scope="module")
+def document(shared: Shared) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{shared.product.url}/api/schema/").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def guarded(document: dict[str, Any]) -> list[Operation]:
+    """All operations that need a caller."""
+    found = list(operations(document))
+    assert {str(each) for each in found} >= {*PUBLIC, *NAME_NOTHING, STREAM}
+    return [each for each in found if str(each) not in PUBLIC]
+
+
+@pytest.fixture(scope="module")
+def other(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Tenant B, who has everything that tenant A has."""
+    client = shared.product.client()
+    summary = shared.product.run(few_keywords(tmp_path_factory.mktemp("other"), 12), 1, client=client)
+    assert summary["problems"] == []
+    shared.product.quiet()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def as_them(shared: Shared) -> Iterator[httpx.Client]:
+    with signed_in(shared, shared.client) as http:
+        yield http
+
+
+@pytest.fixture(scope="module")
+def as_me(shared: Shared, other: Client) -> Iterator[httpx.Client]:
+    with signed_in(shared, other) as http:
+        yield http
+
+
+def signed_in(shared: Shared, client: Client) -> httpx.Client:
+    """Takes the document's paths as they are."""
+    authorization = client._http.headers["Authorization"]
+    return httpx.Client(
+        base_url=shared.product.url, headers={"Authorization": authorization}, timeout=30, trust_env=False
+    )
+
+
+def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
+    """What a tenant sees in its lists, and the objects that only their id leads to."""
+    account = http.get("/api/v1/account/").json()["data"]["id"]
+    product = shared.product
+    unlisted = {
+        "/api/v1/planner/imports/": product.scalar(
+            "planner", "SELECT import_id FROM imports WHERE account_id = %s", account
+        ),
+        "/api/v1/system/settings/task_progress/": product.scalar(
+            "writer", "SELECT operation_id FROM operations WHERE account_id = %s", account
+        ),
+    }
+    known = learn(http, document, {path: str(id) for path, id in unlisted.items()})
+    known.all.add(account)
+    known.by_name["keyword_cluster"] = known.by_name["cluster_id"]
+    # An image that has been made is no longer among the prompts that wait.
+    known.by_path["/api/v1/writer/image-prompts/"] = known.by_name["image_id"]
+    return known
+
+
+@pytest.fixture(scope="module")
+def theirs(shared: Shared, as_them: httpx.Client, document: dict[str, Any]) -> Known:
+    return known_of(shared, as_them, document)
+
+
+@pytest.fixture(scope="module")
+def mine(shared: Shared, as_me: httpx.Client, document: dict[str, Any]) -> Known:
+    return known_of(shared, as_me, document)
+
+
+def pages_of(shared: Shared, client: Client) -> dict[str, str]:
+    """The published pages of a tenant, with their content."""
+    paths = [urlsplit(each["external_url"]).path for each in client.every("publisher/publications/")]
+    return {path: Path(path).read_text() for path in paths}
+
+
+def facts_of(shared: Shared, client: Client) -> dict[str, int]:
+    account = client.get("account/")["id"]
+    query = "SELECT count(*) FROM events WHERE account_id = %s"
+    return {service: shared.product.scalar(service, query, account) for service in SERVICES}
+
+
+def test_nobody_is_answered_without_a_token(
+    shared: Shared, guarded: list[Operation], theirs: Known, document: dict[str, Any]
+) -> None:
+    with httpx.Client(base_url=shared.product.url) as nobody:
+        answers = {
+            str(each): next(
+                (request.send(nobody) for request in foreign_requests(each, document, theirs, theirs)),
+                None,
+            )
+            or nobody.request(each.method, each.path)
+            for each in guarded
+        }
+    assert {name: answer.text for name, answer in answers.items() if answer.status_code != 401} == {}
+
+
+def test_every_object_of_another_tenant_is_not_found(
+    shared: Shared,
+    as_me: httpx.Client,
+    guarded: list[Operation],
+    document: dict[str, Any],
+    mine: Known,
+    theirs: Known,
+) -> None:
+    """One foreign id among own ones is enough, and the answer says that it is this one which is missing."""
+    before = facts_of(shared, shared.client)
+    folder = pages_of(shared, shared.client)
+    wrong: list[str] = []
+    without: set[str] = set()
+    for operation in guarded:
+        try:
+            requests = list(foreign_requests(operation, document, mine, theirs))
+        except CannotFill as error:
+            wrong.append(f"{operation}: {error}")
+            continue
+        if not requests:
+            without.add(str(operation))
+        for request in requests:
+            answer = request.send(as_me)
+            if (str(operation), request.field) in ASK_IN_VAIN and answer.status_code == 202:
+                assert not uuids(answer.text) & (theirs.all - request.names)
+                continue
+            if answer.status_code != 404 or not uuids(answer.text) & request.names:
+                wrong.append(f"{request}: {answer.status_code} {answer.text[:300]}")
+    assert not wrong, "\n".join(wrong)
+    assert {each for each in without if not each.startswith("GET ")} == NAME_NOTHING
+    shared.product.quiet()
+    assert facts_of(shared, shared.client) == before
+    assert pages_of(shared, shared.client) == folder
+
+
+def test_the_owner_finds_every_object(
+    as_them: httpx.Client, guarded: list[Operation], document: dict[str, Any], theirs: Known
+) -> None:
+    """So that the 404s above are about whose the objects are."""
+    wrong = []
+    for operation in guarded:
+        if operation.method == "get" and "{" in operation.path:
+            for request in foreign_requests(operation, document, theirs, theirs):
+                answer = request.send(as_them)
+                if answer.status_code != 200:
+                    wrong.append(f"{request}: {answer.status_code} {answer.text[:300]}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(scope="module")
+def lists(guarded: list[Operation]) -> list[Operation]:
+    return [each for each in guarded if each.method == "get" and "{" not in each.path and str(each) != STREAM]
+
+
+class TestLists:
+    def test_hold_nothing_of_another_tenant(
+        self, lists: list[Operation], as_me: httpx.Client, mine: Known, theirs: Known
+    ) -> None:
+        assert len(lists) > 15
+        seen: set[str] = set()
+        for operation in lists:
+            answer = as_me.get(operation.path)
+            assert answer.status_code == 200, f"{operation}: {answer.text}"
+            assert not uuids(answer.text) & theirs.all, operation
+            seen |= uuids(answer.text)
+        assert len(seen & mine.all) > 20  # these lists do hold ids
+
+    def test_filtered_by_another_tenants_objects_are_empty(
+        self, lists: list[Operation], as_me: httpx.Client, theirs: Known
+    ) -> None:
+        asked = 0
+        for operation in lists:
+            for name in operation.query_ids:
+                answer = as_me.get(operation.path, params={name: theirs.by_name[name]})
+                assert answer.status_code in (200, 404), f"{operation}: {answer.text}"
+                assert not uuids(answer.text) & theirs.all - {theirs.by_name[name]}, operation
+                if answer.status_code == 200 and "json" in answer.headers["content-type"]:
+                    assert not answer.json()["data"].get("results"), operation
+                asked += 1
+        assert asked > 20
+
+
+def test_live_updates_tell_of_ones_own_things_only(
+    shared: Shared, as_me: httpx.Client, theirs: Known
+) -> None:
+    account = as_me.get("/api/v1/account/").json()["data"]["id"]
+    recorded = shared.product.scalar(
+        "gateway", "SELECT count(*) FROM live_events WHERE account_id = %s", account
+    )
+    assert recorded > 10
+    heard: list[str] = []
+    with as_me.stream("GET", "/api/v1/events/", headers={"Last-Event-ID": "0"}) as stream:
+        for line in stream.iter_lines():
+            heard.append(line)
+            if sum(each.startswith("id:") for each in heard) == recorded and line == "":
+                break
+    assert uuids("".join(heard))
+    assert not uuids("".join(heard)) & theirs.all
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_sql_without_a_tenant_sees_no_row(service: str, shared: Shared) -> None:
+    tables = [
+        row["name"]
+        for row in shared.product.rows(
+            service,
+            "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE a.attname = 'account_id' AND c.relkind IN ('r', 'p', 'v', 'm')"
+            " AND c.relnamespace = 'public'::regnamespace ORDER BY 1",
+        )
+    ]
+    assert "events" in tables
+    filled = [name for name in tables if shared.product.scalar(service, f"SELECT count(*) FROM {name}")]
+    assert len(filled) >= 4, filled
+    with psycopg.connect(shared.product.stack.database_url(service), autocommit=True) as connection:
+        for name in tables:
+            try:
+                count = connection.execute(
+                    sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
+                ).fetchone()
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            assert count == (0,), name
+
+
+def test_an_image_is_public_by_its_id_alone(shared: Shared, theirs: Known) -> None:
+    image = theirs.by_name["image_id"]
+    answer = httpx.get(f"{shared.product.url}/api/v1/writer/images/{image}/file/")
+    assert (answer.status_code, answer.headers["content-type"].split("/")[0]) == (200, "image")
+
+
+def test_a_tenants_folder_of_pages_is_its_own(shared: Shared, other: Client) -> None:
+    them, me = (pages_of(shared, client) for client in (shared.client, other))
+    assert them
+    assert me
+    assert not {Path(each).parent for each in them} & {Path(each).parent for each in me}
