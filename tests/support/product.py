@@ -22,7 +22,7 @@ from igny8_local.demo.run import Wanted, WordPress, run
 from igny8_local.stack import Stack
 from psycopg.rows import dict_row
 
-from tests.parts.ports import wait_for
+from tests.parts.ports import DeadlineMissed, wait_for
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "equipment-finance.csv"
 
@@ -101,20 +101,26 @@ class Product:
     def quiet(self) -> None:
         """Wait until nothing is on its way: outboxes empty, everything heard, no job waiting, no letter open."""
 
-        def still() -> bool:
-            return all(
-                status.healthy and status.lag == 0 and not self.scalar(status.name, _ON_ITS_WAY)
+        def moving() -> list[str]:
+            return [
+                f"{status.name}: healthy {status.healthy}, lag {status.lag}, on its way {on_its_way}"
                 for status in self.stack.services()
-            )
+                if (on_its_way := self.rows(status.name, _ON_ITS_WAY)[0])
+                and (not status.healthy or status.lag != 0 or any(on_its_way.values()))
+            ]
 
         # Twice: an event that was between two services during the first look has arrived by the second.
-        wait_for(lambda: still() and still(), 90, what="everything that was said has been heard and done")
+        try:
+            wait_for(lambda: not moving() and not moving(), 90, what="everything has been heard and done")
+        except DeadlineMissed as missed:
+            raise DeadlineMissed(f"{missed}: {moving()}") from None
 
 
 _ON_ITS_WAY = (
-    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM catch_ups) + (SELECT count(*) FROM catch_up_requests)"
-    " + (SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
-    " OR (status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now() + interval '1 minute')))"
+    "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM catch_ups) AS catch_ups,"
+    " (SELECT count(*) FROM catch_up_requests) AS requests, (SELECT count(*) FROM dead_letters) AS letters,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+    " OR (status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now() + interval '1 minute'))) AS jobs"
 )
 
 

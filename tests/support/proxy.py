@@ -14,13 +14,18 @@ Match = Callable[[str, str], bool]
 
 
 class KeepingProxy:
-    """Forwards to `upstream`. When `arm`ed, the next successful matching answer runs `then` and is never delivered."""
+    """Forwards to `upstream`. When `arm`ed, the next successful matching answer runs `then` and is never delivered.
+
+    Creations pass one at a time, and one whose client is gone by its turn does not pass: so each kept answer stands
+    for exactly one thing done in WordPress that its client does not know of.
+    """
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self._port = free_port()
         self._armed: tuple[Match, Callable[[], None]] | None = None
         self.kept = 0
+        self._turn = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
@@ -66,7 +71,7 @@ class KeepingProxy:
             request.method,
             self._upstream + request.path_qs,
             headers=headers,
-            data=await request.read(),
+            data=sent,
             allow_redirects=False,
         ) as answer:
             body = await answer.read()
