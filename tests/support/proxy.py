@@ -64,6 +64,15 @@ class KeepingProxy:
         await web.TCPSite(runner, "127.0.0.1", self._port).start()
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if request.method != "POST":
+            return await self._pass_on(request, body)
+        async with self._turn:
+            if request.transport is None or request.transport.is_closing():
+                raise web.HTTPBadGateway
+            return await self._pass_on(request, body)
+
+    async def _pass_on(self, request: web.Request, sent: bytes) -> web.StreamResponse:
         headers = {
             k: v for k, v in request.headers.items() if k.lower() not in ("content-length", "connection")
         }
