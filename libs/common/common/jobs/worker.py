@@ -109,24 +109,32 @@ class JobWorker:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Work until cancelled; jobs that run then are aborted and taken up again by the next worker."""
-        async with self.app.open_async():
-            rescue = asyncio.create_task(self._rescue(beat), name="job-rescue")
-            try:
-                await self.app.run_worker_async(
-                    queues=["jobs"],
-                    concurrency=CONCURRENCY,
-                    install_signal_handlers=False,
-                    listen_notify=True,
-                    fetch_job_polling_interval=1.0,
-                    shutdown_graceful_timeout=2.0,
-                    delete_jobs="successful",
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_AFTER_SECONDS,
-                )
-            finally:
-                rescue.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await rescue
+        try:
+            await self.app.open_async()
+            await self._work(beat)
+        finally:
+            # Also where it was cancelled while it opened: tasks of the pool swallow a cancellation and only end when
+            # the pool is closed; until then they would keep the whole process from ending.
+            await self.app.close_async()
+
+    async def _work(self, beat: Callable[[], None]) -> None:
+        rescue = asyncio.create_task(self._rescue(beat), name="job-rescue")
+        try:
+            await self.app.run_worker_async(
+                queues=["jobs"],
+                concurrency=CONCURRENCY,
+                install_signal_handlers=False,
+                listen_notify=True,
+                fetch_job_polling_interval=1.0,
+                shutdown_graceful_timeout=2.0,
+                delete_jobs="successful",
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_AFTER_SECONDS,
+            )
+        finally:
+            rescue.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await rescue
 
     async def _rescue(self, beat: Callable[[], None]) -> None:
         """procrastinate marks stalled jobs but nothing of its own takes them up again."""
