@@ -1,0 +1,1 @@
+"""How fast each part is beside a bare control on the same machine in the same minute: `python -m benchmarks`."""

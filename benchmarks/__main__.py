@@ -1,0 +1,68 @@
+"""`python -m benchmarks [--only NAME] [--json] [--pairs N]`: the table of figures; 0 only when all targets hold."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import append, command, consume, demo, drain, gateway, latency, rebuild
+from benchmarks.pairs import Figure
+from benchmarks.parts import Parts
+
+FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
+    "append": append.measure,
+    "command": command.measure,
+    "rebuild": rebuild.measure,
+    "drain": drain.measure,
+    "consumer": consume.measure,
+    "latency": latency.measure,
+    "gateway": gateway.measure,
+    "demo": demo.measure,
+}
+PAIRS = 5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="igny8 bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=FIGURES, help="one figure; may be repeated")
+    parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"alternating pairs, default {PAIRS}")
+    given = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    screen = Console(stderr=given.json, highlight=False)
+    figures = asyncio.run(_measure(given.only or list(FIGURES), given.pairs, screen))
+    if given.json:
+        shown = ("name", "value", "low", "high", "target", "holds")
+        print(json.dumps([{name: getattr(figure, name) for name in shown} for figure in figures], indent=1))
+    else:
+        screen.print(_table(figures))
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
+async def _measure(names: list[str], pairs: int, screen: Console) -> list[Figure]:
+    figures: list[Figure] = []
+    with Parts() as parts:
+        for name in names:
+            with screen.status(f"measuring {name}"):
+                figures += await FIGURES[name](parts, pairs)
+    return figures
+
+
+def _table(figures: list[Figure]) -> Table:
+    table = Table("figure", "median", "lowest", "highest", "target", "holds", "noise", "")
+    for figure in figures:
+        numbers = (f"{value:,.2f} {figure.unit}" for value in (figure.value, figure.low, figure.high))
+        noise = f"±{figure.noise:.0%}" if figure.noise else ""
+        holds = "[green]yes" if figure.holds else "[red]no"
+        table.add_row(figure.name, *numbers, figure.target, holds, noise, figure.note)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

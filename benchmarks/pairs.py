@@ -1,0 +1,59 @@
+"""Figures as ratios: ours and a bare control take turns, and the control against itself tells the noise."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+Run = Callable[[], Awaitable[float]]
+"""One run; returns its rate (things per second)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `at_least` and `at_most` are the target's bound; one of them is None."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    at_least: float | None = None
+    at_most: float | None = None
+    noise: float = 0.0
+    """By what part the control moved against itself, e.g. 0.1."""
+    note: str = ""
+
+    @property
+    def target(self) -> str:
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+
+    @property
+    def holds(self) -> bool:
+        """The median meets the target, and the worse end lies within the control's own noise of it."""
+        if self.at_least is not None:
+            return self.value >= self.at_least and self.low >= self.at_least * (1 - self.noise)
+        assert self.at_most is not None
+        return self.value <= self.at_most
+
+
+async def ratio(name: str, ours: Run, control: Run, pairs: int, *, at_least: float) -> Figure:
+    """Rate of ours over the rate of the control, `pairs` times; each run of ours stands between two of the control."""
+    await control()
+    await ours()
+    controls, rates = [await control()], []
+    for _ in range(pairs):
+        rates.append(await ours())
+        controls.append(await control())
+    neighbours = list(pairwise(controls))
+    ratios = [rate * 2 / sum(pair) for rate, pair in zip(rates, neighbours, strict=True)]
+    noise = 1 - median(min(pair) / max(pair) for pair in neighbours)
+    note = f"{median(rates):,.0f}/s against {median(controls):,.0f}/s"
+    return Figure(
+        name, median(ratios), min(ratios), max(ratios), "×", at_least=at_least, noise=noise, note=note
+    )
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value that `part` of `values` (0 to 1) do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
