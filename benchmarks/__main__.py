@@ -55,7 +55,9 @@ async def _measure(names: list[str], pairs: int, screen: Console) -> list[Figure
 
 
 def _table(figures: list[Figure]) -> Table:
-    table = Table("figure", "median", "lowest", "highest", "target", "holds", "noise", "")
+    table = Table("figure", "median", "lowest", "highest", "target", "holds", "noise", "ours against bare")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for figure in figures:
         numbers = (f"{value:,.2f} {figure.unit}" for value in (figure.value, figure.low, figure.high))
         noise = f"±{figure.noise:.0%}" if figure.noise else ""
