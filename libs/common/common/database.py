@@ -5,6 +5,7 @@ Statements are compiled by SQLAlchemy and run by psycopg itself: its own executi
 """
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -239,7 +240,7 @@ class Transaction(Sql):
         )
         try:
             cursor = await self.connection.execute(
-                "SELECT first_position, at FROM append_events(%s::text::jsonb)",
+                "SELECT positions, at FROM append_events(%s::text::jsonb)",
                 (batch.decode(),),
                 prepare=True,
             )
@@ -249,19 +250,10 @@ class Transaction(Sql):
         self._loaded.pop(str(stream), None)
         row = await cursor.fetchone()
         assert row is not None
-        first, at = row
+        positions, at = row
         recorded = [
-            Recorded(
-                first + n,
-                fact.account_id,
-                fact.stream,
-                fact.version,
-                fact.event_id,
-                fact.event,
-                fact.meta,
-                at,
-            )
-            for n, fact in enumerate(recorded)
+            dataclasses.replace(fact, position=position, recorded_at=at)
+            for position, fact in zip(positions, recorded, strict=True)
         ]
         self.said_something = self.said_something or any(public)
         await self.model.project(self, recorded)

@@ -1,6 +1,7 @@
 """Billing without its edges."""
 
 from common.model import ServiceModel
+from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 
 from billing.publish import publish
 from billing.rates import views as rates
@@ -9,5 +10,9 @@ from billing.wallets import views as wallets
 from billing.wallets.decisions import WALLET
 
 MODEL = ServiceModel(
-    "billing", deciders=(WALLET, RATES), publish=publish, projections=(wallets.PROJECTION, rates.PROJECTION)
+    "billing",
+    deciders=(WALLET, RATES),
+    publish=publish,
+    projections=(wallets.PROJECTION, rates.PROJECTION),
+    replicas=(replica_accounts, replica_sites, replica_sectors),
 )

@@ -8,7 +8,7 @@ from common.model import ServiceModel
 from common.service import Service
 from starlette.types import ASGIApp
 
-from gateway import openapi
+from gateway import documentation, openapi
 from gateway.accounts import api as accounts_api
 from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
@@ -53,6 +53,12 @@ def _hears(runtime: RuntimeOf) -> Reactions:
     return reactions(_parts(runtime).live)
 
 
-_ROUTERS: tuple[Any, ...] = (users_api.router, accounts_api.router, activity_api.router, openapi.router)
+_ROUTERS: tuple[Any, ...] = (
+    users_api.router,
+    accounts_api.router,
+    activity_api.router,
+    openapi.router,
+    documentation.router,
+)
 
 SERVICE = Service(name="gateway", model=MODEL, reactions=notes, routers=_ROUTERS, wrap=wrap, hears=_hears)

@@ -2,7 +2,7 @@
 -- batch: {account, stream, version, meta, events: [{id, type, data, public}]}; `version` is the last one the caller saw.
 -- A plain INSERT: a racer's unique violation (23505) is the conflict. ON CONFLICT DO NOTHING would tear an append.
 CREATE FUNCTION append_events(batch jsonb)
-RETURNS TABLE (first_position bigint, at timestamptz)
+RETURNS TABLE (positions bigint[], at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE
     expected integer := (batch->>'version')::integer;
@@ -26,5 +26,5 @@ BEGIN
             SELECT r.position FROM recorded r
             WHERE (batch->'events'->(r.version - expected - 1)->>'public')::boolean
         )
-        SELECT min(r.position), min(r.recorded_at) FROM recorded r;
+        SELECT array_agg(r.position ORDER BY r.version), min(r.recorded_at) FROM recorded r;
 END $$;
