@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from common.api.envelope import install_error_handlers
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from gateway.documentation import router
@@ -12,6 +13,7 @@ from gateway.documentation import router
 def test_a_page_and_everything_it_loads_is_served_here(path: str) -> None:
     app = FastAPI(openapi_url="/api/schema/")
     app.include_router(router)
+    install_error_handlers(app)
     client = TestClient(app)
     page = client.get(path)
     assert page.status_code == 200
@@ -20,4 +22,4 @@ def test_a_page_and_everything_it_loads_is_served_here(path: str) -> None:
     for address in loaded:
         assert address.startswith("/"), f"{address} needs the internet"
         assert client.get(address).status_code == 200, address
-    assert client.get("/api/static/nothing.js").status_code != 200
+    assert client.get("/api/static/nothing.js").status_code == 404
