@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import chain
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -83,31 +84,35 @@ class Copy:
     def __init__(self, service: Service, owner: str, url: str) -> None:
         self.service = service
         self._owner = owner
-        self._database = Database(url, service.model)
+        self._url = url
 
     async def deliver(self, batches: Iterator[list[Message]]) -> None:
         """As if nothing had been heard before."""
         with psycopg.connect(self._owner) as connection:
             connection.execute("TRUNCATE inbox")
-        await self._database.open()
+        database = Database(self._url, self.service.model)
+        await database.open()
         try:
-            inbox = Inbox(group_of(self.service.name), "replay", self._database, self.service.reactions)
+            inbox = Inbox(group_of(self.service.name), "replay", database, self.service.reactions)
             heard = self.service.reactions.topics
             for batch in batches:
                 await inbox.take([message for message in batch if message.topic in heard])
         finally:
-            await self._database.close()
+            await database.close()
 
     async def digests(self) -> dict[str, str]:
         return await digests(self._owner, self.service.model)
 
     def count(self, table: str) -> int:
+        return int(self._rows(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0][0])
+
+    def jobs(self) -> set[str]:
+        """The names of the jobs that wait."""
+        return {name for (name,) in self._rows(sql.SQL("SELECT DISTINCT task_name FROM procrastinate_jobs"))}
+
+    def _rows(self, query: sql.Composable) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._owner) as connection:
-            row = connection.execute(
-                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+            return connection.execute(query).fetchall()
 
 
 @contextmanager

@@ -1,0 +1,145 @@
+"""What an operator does and sees: stopping and starting, the doctor's causes, parts of others by their URL."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from igny8_local import doctor
+from igny8_local.stack import Stack
+from psycopg import sql
+
+from tests.e2e.conftest import Shared
+from tests.e2e.test_demo import assert_sound
+from tests.parts.kafka import RealKafka
+from tests.parts.ports import wait_for
+from tests.support.command import igny8, left_behind
+from tests.support.database import PostgresServer, postgres_server
+from tests.support.product import few_keywords
+
+
+def causes(stack: Stack) -> set[str]:
+    """What the doctor names, apart from how this checkout was installed."""
+    return {problem.cause for problem in doctor.examine(stack)} - {"lock-drift"}
+
+
+def test_down_and_up_leave_every_digest_as_it_was(shared: Shared) -> None:
+    product = shared.product
+    stack, place = product.stack, ("--data-dir", product.stack.layout.data_dir)
+    product.quiet()
+    before = product.digests()
+    assert len(before) > 30
+    url = product.url
+    down = igny8("down", *place)
+    assert down.returncode == 0, down.stderr
+    assert left_behind(stack.layout.data_dir) == []
+    given = {name: value for name, value in stack.environment.items() if name.startswith("IGNY8_")}
+    up = igny8("up", *place, "--port", str(stack.plan.port), **given)
+    assert up.returncode == 0, up.stderr
+    assert url in up.stdout
+    product.quiet()
+    assert product.digests() == before
+    assert shared.client.count("publisher/publications/") == shared.summary["published"]
+
+
+class TestTheDoctor:
+    """Causes provoked on the real services; those that need no service are in tests/integration/local."""
+
+    def test_finds_nothing_wrong_with_the_product(self, shared: Shared) -> None:
+        wait_for(lambda: causes(shared.product.stack) == set(), 30, what="the doctor is content")
+
+    def test_names_migrations_that_are_behind(self, shared: Shared) -> None:
+        change = (
+            "UPDATE alembic_version SET version_num = %s RETURNING (SELECT version_num FROM alembic_version)"
+        )
+        stack = shared.product.stack
+        with psycopg.connect(stack.database_url("billing", "owner"), autocommit=True) as connection:
+            row = connection.execute(change, ("0001",)).fetchone()
+            assert row
+            try:
+                [problem] = [each for each in doctor.examine(stack) if each.cause != "lock-drift"]
+            finally:
+                connection.execute(change, row)
+        assert problem.cause == "migrations-behind"
+        assert "billing" in problem.detail
+        assert "--migrate" in problem.remedy
+
+    def test_names_a_stuck_relay(self, shared: Shared) -> None:
+        stack = shared.product.stack
+        with relay_without_rights(stack, "writer"):
+            wait_for(lambda: causes(stack) == {"relay-stuck"}, 30, what="the doctor names the relay")
+        wait_for(lambda: causes(stack) == set(), 60, what="the relay has recovered")
+
+    def test_names_a_service_that_is_down(self, shared: Shared) -> None:
+        stack = shared.product.stack
+        stack.hold("publisher")
+        try:
+            assert causes(stack) == {"service-down"}
+        finally:
+            stack.release("publisher")
+            stack.wait_ready()
+
+    def test_names_a_taken_port(self, shared: Shared, tmp_path: Path) -> None:
+        second = Stack(tmp_path / "second", shared.product.stack.plan.port, {})
+        named = [each for each in doctor.examine(second) if each.cause == "port-taken"]
+        assert len(named) == len(shared.product.stack.services())
+        assert f"process {shared.product.stack.pid('gateway')} " in named[0].detail
+
+
+@contextmanager
+def relay_without_rights(stack: Stack, service: str) -> Iterator[None]:
+    """A relay that may no longer read what it should say."""
+    role = sql.Identifier(f"igny8_{service}_relay")
+    with psycopg.connect(stack.database_url(service, "owner"), autocommit=True) as connection:
+        connection.execute(sql.SQL("REVOKE SELECT ON outbox FROM {}").format(role))
+        try:
+            yield
+        finally:
+            connection.execute(sql.SQL("GRANT SELECT ON outbox TO {}").format(role))
+
+
+@pytest.mark.kafka
+class TestWithPartsOfOthers:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def kafka() -> Iterator[RealKafka]:
+        with RealKafka() as broker:
+            yield broker
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def server() -> Iterator[PostgresServer]:
+        """Not the one that other tests use: this one is stopped."""
+        with postgres_server() as running:
+            yield running
+
+    def test_the_demo_works_on_them_and_the_doctor_names_each_when_it_is_away(
+        self, kafka: RealKafka, server: PostgresServer, tmp_path: Path
+    ) -> None:
+        data_dir = tmp_path / "data"
+        others = {"IGNY8_DATABASE": server.url, "IGNY8_KAFKA": kafka.bootstrap}
+        try:
+            result = igny8(
+                *("demo", "--json", "--keep", "--articles", "2"),
+                *("--keywords", few_keywords(tmp_path, 24), "--data-dir", data_dir),
+                **others,
+            )
+            assert result.returncode == 0, result.stderr
+            assert_sound(json.loads(result.stdout))
+            stack = Stack(data_dir, environment=others)
+            assert {part["name"] for part in (stack.state() or {})["parts"]} == {
+                each.name for each in stack.services()
+            }
+            assert not stack.layout.postgres.exists()
+            assert causes(stack) == set()
+            kafka.kill()
+            wait_for(lambda: "broker-away" in causes(stack), 30, what="the doctor misses the broker")
+            kafka.start()
+            server.stop()
+            wait_for(lambda: "database-away" in causes(stack), 30, what="the doctor misses the database")
+        finally:
+            down = igny8("down", "--data-dir", data_dir)
+        assert down.returncode == 0, down.stderr
+        assert left_behind(data_dir) == []
