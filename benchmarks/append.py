@@ -62,7 +62,7 @@ async def _append(connection: psycopg.AsyncConnection[Any], account: UUID) -> ob
     batch = {"account": account, "stream": stream, "version": 0, "meta": {}, "events": [event]}
     text = msgspec.json.encode(batch).decode()
     cursor = await connection.execute(
-        "SELECT first_position, at FROM append_events(%s::text::jsonb)", (text,)
+        "SELECT positions, at FROM append_events(%s::text::jsonb)", (text,)
     )
     return await cursor.fetchone()
 
