@@ -1,11 +1,11 @@
 """Everything that was ever said, delivered again: to copies of the services' databases, in another order, several times."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import chain
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -104,15 +104,17 @@ class Copy:
         return await digests(self._owner, self.service.model)
 
     def count(self, table: str) -> int:
-        return int(self._rows(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0][0])
-
-    def jobs(self) -> set[str]:
-        """The names of the jobs that wait."""
-        return {name for (name,) in self._rows(sql.SQL("SELECT DISTINCT task_name FROM procrastinate_jobs"))}
-
-    def _rows(self, query: sql.Composable) -> list[tuple[Any, ...]]:
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
         with psycopg.connect(self._owner) as connection:
-            return connection.execute(query).fetchall()
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def jobs(self) -> Counter[str]:
+        """How many jobs of each name wait."""
+        with psycopg.connect(self._owner) as connection:
+            rows = connection.execute("SELECT task_name FROM procrastinate_jobs").fetchall()
+        return Counter(name for (name,) in rows)
 
 
 @contextmanager
