@@ -1,0 +1,81 @@
+"""The corners of a transaction: rows in bulk, nothing to do, no tenant, and a writer that is always in the way."""
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from common import database as database_module
+from common import telemetry
+from common.database import Database, StreamConflict, Transaction
+from common.eventsourcing.event import Meta
+from common.ids import new_id
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind
+
+from tests.support import toy
+from tests.support.database import ServiceUrls
+
+
+async def test_many_rows_are_written_by_one_statement(toy_database: Database) -> None:
+    account = new_id()
+    names = [{"event_id": new_id(), "subject": f"s-{n}", "version": n} for n in range(50)]
+    async with toy_database.transaction(account) as tx:
+        await tx.execute_many(sa.insert(toy.heard), [])
+        await tx.execute_many(sa.insert(toy.heard), [{"account_id": account, **name} for name in names])
+        assert await tx.scalar("SELECT count(*) FROM toy_heard") == 50
+        assert await tx.first("SELECT 1 AS one WHERE false") is None
+
+
+async def test_a_command_that_changes_nothing_appends_nothing(toy_database: Database) -> None:
+    account, counter = new_id(), new_id()
+    async with toy_database.transaction(account) as tx:
+        await toy.count(tx, counter, toy.Count(2))
+        handled = await tx.handle(toy.COUNTER, counter, toy.Count(0))
+        assert (handled.events, handled.state, handled.version) == ((), 2, 2)
+        assert await tx.load(toy.COUNTER, counter) == (2, 2)
+
+
+async def test_without_a_tenant_nothing_can_be_appended(toy_database: Database) -> None:
+    async with toy_database.transaction(None) as tx:
+        with pytest.raises(RuntimeError, match="no tenant"):
+            await tx.append(toy.COUNTER.stream(new_id()), 0, [toy.Counted(1)])
+
+
+async def test_switching_to_another_account_sees_its_rows_only(toy_database: Database) -> None:
+    one, two, counter = new_id(), new_id(), new_id()
+    async with toy_database.transaction(one) as tx:
+        await toy.count(tx, counter, toy.Count())
+        tx.switch(one, Meta(request_id="r"))
+        assert await tx.scalar("SELECT count(*) FROM events") == 1
+        tx.switch(two, Meta())
+        assert await tx.scalar("SELECT count(*) FROM events") == 0
+
+
+@pytest.mark.parametrize("error", [StreamConflict(), psycopg.errors.DeadlockDetected()])
+async def test_who_is_always_in_the_way_ends_it(
+    toy_database: Database, toy_urls: ServiceUrls, error: Exception
+) -> None:
+    attempts = 0
+
+    async def work(tx: Transaction) -> None:
+        nonlocal attempts
+        attempts += 1
+        await toy.count(tx, new_id(), toy.Count())
+        raise error
+
+    with pytest.raises(type(error)):
+        await toy_database.run(new_id(), work)
+    assert attempts == database_module.ATTEMPTS
+    with psycopg.connect(toy_urls.owner) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+def test_a_span_goes_on_where_another_process_left_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = TracerProvider()
+    monkeypatch.setattr("common.telemetry.trace.get_tracer_provider", lambda: provider)
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with telemetry.span_from(parent, "x", SpanKind.CONSUMER, {}):
+        said = telemetry.traceparent()
+    assert said is not None
+    assert said.split("-")[1] == parent.split("-")[1]
+    assert said != parent
