@@ -180,15 +180,28 @@ def doctor(data_dir: DataDir = None, port: Port = None, as_json: Json = False) -
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
-    """Install what the tests need and run them with coverage; further arguments go to pytest."""
-    _run("-m", "tests.parts.install")
-    _run("-m", "coverage", "erase")
-    _run("-m", "coverage", "run", "-m", "pytest", *context.args)
-    _run(
-        "-m", "coverage", "combine", "--quiet", tolerated=(0, 1)
-    )  # 1: there was one process, nothing to combine
-    # Part of the tests cannot reach the threshold for all of them.
-    _run("-m", "coverage", "report", *(["--fail-under=0"] if context.args else []))
+    """Run what CI runs: static checks, and all tests with coverage. Arguments go to pytest, which then runs alone."""
+    if context.args:
+        _run("-m", "pytest", *context.args)
+        return
+    # 1: a part could not be installed, and the reason has been printed; its tests say so.
+    _run("-m", "tests.parts.install", tolerated=(0, 1))
+    checks: tuple[tuple[str, ...], ...] = (
+        ("-m", "ruff", "check", "."),
+        ("-m", "ruff", "format", "--check", "."),
+        ("-m", "mypy"),
+        ("-m", "coverage", "erase"),
+        ("-m", "coverage", "run", "-m", "pytest"),
+        ("-m", "coverage", "combine", "--quiet"),
+        ("-m", "coverage", "report"),
+        ("-m", "tests.coverage_gate"),
+    )
+    # All of them, so that one run says everything that is wrong. pytest lints imports, scripts and containers.
+    failed = [check for check in checks if _code(*check) != 0]
+    for check in failed:
+        _errors.print(f"[red]failed:[/] python {' '.join(check)}", soft_wrap=True, highlight=False)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -198,9 +211,13 @@ def bench(context: typer.Context) -> None:
 
 
 def _run(*arguments: str, tolerated: tuple[int, ...] = (0,)) -> None:
-    code = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, check=False).returncode
+    code = _code(*arguments)
     if code not in tolerated:
         raise typer.Exit(code)
+
+
+def _code(*arguments: str) -> int:
+    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, check=False).returncode
 
 
 def _mount(module: str) -> None:
