@@ -33,7 +33,7 @@ SERVICE_FILES = (
 HOMES = {
     "Decider": {"decisions.py", "process.py"},
     "Projection": {"views.py"},
-    "APIRouter": {"api.py", "openapi.py"},  # the gateway's own document is no aggregate
+    "APIRouter": {"api.py", "openapi.py", "documentation.py"},  # the gateway's documents are no aggregate
     "Reactions": {"reactions.py", "replica.py", "app.py"},
     "JobHandler": {"jobs.py"},
     "Service": {"app.py"},

@@ -1,0 +1,35 @@
+# Daily commands; README, hooks and CI call the same. The environment is made by ./igny8.
+SHELL := /bin/bash
+BIN := .venv/bin
+
+.PHONY: help test lint types demo bench contracts env
+
+help: ## print these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## everything CI runs: lint, types, all tests with coverage and its gate
+	./igny8 test
+
+lint: ## ruff, import contracts, shell scripts, Dockerfile, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	git ls-files -z -- '*.sh' igny8 .ci/run | xargs -0 shellcheck
+	$(BIN)/hadolint deploy/docker/Dockerfile
+	$(BIN)/python -m common.contracts.documents --check
+	$(BIN)/python -m common.configuration --check
+
+types: ## mypy --strict
+	$(BIN)/mypy
+
+demo: ## keywords in, published articles out
+	./igny8 demo
+
+bench: ## the benchmarks
+	./igny8 bench
+
+contracts: ## write JSON Schemas, the AsyncAPI document and the table of events from the code
+	$(BIN)/python -m common.contracts.documents
+
+env: ## write .env.example from the code
+	$(BIN)/python -m common.configuration
