@@ -212,6 +212,25 @@ async def test_the_last_image_submits_even_when_it_fails(writer: Parts, tenant: 
     assert (submitted.content_id, submitted.run_id) == (contents[0], run)
 
 
+async def test_an_article_submitted_or_archived_meanwhile_holds_nothing_up(
+    writer: Parts, tenant: Tenant
+) -> None:
+    run = new_id()
+    submitted, archived = await written(writer, tenant, run)
+    await stage(writer, tenant, run, 5, [submitted, archived])
+    known = await reserve_all(writer, tenant, known=2)
+    prompts = await writer.said(tenant, ImagePromptsGenerated)
+    await stage(writer, tenant, run, 6, [image.image_id for said in prompts for image in said.images])
+    assert (await writer.call(tenant, "POST", f"/writer/content/{submitted}/submit/")).status_code == 200
+    assert (await writer.call(tenant, "DELETE", f"/writer/content/{archived}/")).status_code == 204
+    await reserve_all(writer, tenant, known)
+    assert len(await writer.said(tenant, ImagesGenerated)) == 4
+    told = [
+        said.content_id for said in await writer.said(tenant, ContentSubmittedForReview) if said.run_id == run
+    ]
+    assert told == [submitted]
+
+
 async def test_without_auto_approval_a_person_publishes_for_the_run(writer: Parts, tenant: Tenant) -> None:
     run = new_id()
     contents = await illustrated(writer, tenant, run)

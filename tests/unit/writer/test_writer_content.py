@@ -138,9 +138,16 @@ class TestReview:
         given(CONTENT)(*IN_REVIEW).when(SubmitContent(OTHER_RUN)).then(told)
         assert state_of(*IN_REVIEW, told).run_id == OTHER_RUN
 
-    def test_published_content_needs_no_review(self) -> None:
+    def test_a_run_is_told_of_a_review_that_somebody_asked_for(self) -> None:
+        by_hand = msgspec.structs.replace(SUBMITTED, run_id=None)
+        given(CONTENT)(WRITTEN, by_hand).when(SubmitContent(RUN)).then(SUBMITTED)
+
+    def test_published_content_needs_no_review_but_its_run_is_told_once(self) -> None:
         given(CONTENT)(*OUT).when(SubmitContent()).then_refused(ContentStatusConflict)
         given(CONTENT)(*OUT).when(SubmitContent(RUN)).then_nothing()
+        told = msgspec.structs.replace(SUBMITTED, run_id=OTHER_RUN)
+        given(CONTENT)(*OUT).when(SubmitContent(OTHER_RUN)).then(told)
+        assert state_of(*OUT, told).status == "published"
 
     def test_an_approval_pins_the_version_and_keeps_the_run(self) -> None:
         given(CONTENT)(*IN_REVIEW).when(ApproveContent(USER)).then(APPROVED)

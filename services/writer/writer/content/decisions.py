@@ -202,12 +202,11 @@ def _edit(command: EditContent, content: Content) -> Sequence[ContentEvent]:
 
 
 def _submit(run_id: UUID | None, content: Content) -> Sequence[ContentEvent]:
-    if content.status == "published":
-        if run_id is not None:
-            return []
+    if content.status == "published" and run_id is None:
         raise ContentStatusConflict("Published content needs no review; edit it to make a new draft.")
-    # A run learns of a review that was asked for before it by being told again, under its own id.
-    if content.status == "review" and run_id in (None, content.run_id):
+    # A run waits for the review of each of its articles: one that was asked for, or is over, before its last image
+    # came is told to the run as well.
+    if content.status != "draft" and (run_id is None or run_id in content.told):
         return []
     return [ContentSubmitted(text_version=content.text_version, title=content.text.title, run_id=run_id)]
 

@@ -160,7 +160,9 @@ class NoContent:
 
 @dataclass(frozen=True)
 class Content:
-    """`run_id` is the run that works on it; `published` is the version that is out, which an edit leaves there."""
+    """`run_id` is the run that works on it, `told` are the runs that know of its review; `published` is the version that
+    is out, which an edit leaves there.
+    """
 
     content_id: UUID
     origin: ContentOrigin
@@ -172,6 +174,7 @@ class Content:
     published: int | None = None
     external_id: str | None = None
     run_id: UUID | None = None
+    told: frozenset[UUID] = field(default_factory=frozenset)
     releases: frozenset[UUID] = field(default_factory=frozenset)
     problem: tuple[int, str, str] | None = None
     archived: bool = False
@@ -196,7 +199,9 @@ def evolve(state: ContentState, event: ContentEvent) -> ContentState:
                 state, origin=origin, text=text, text_version=version, status="draft", approved=None
             )
         case ContentSubmitted(run_id=run_id):
-            return replace(state, status="review", run_id=run_id or state.run_id)
+            told = state.told | ({run_id} if run_id else frozenset())
+            reviewed: ContentStatus = "published" if state.status == "published" else "review"
+            return replace(state, status=reviewed, run_id=run_id or state.run_id, told=told)
         case ContentApproved(text_version=version, run_id=run_id):
             return replace(state, approved=version, run_id=run_id or state.run_id)
         case ContentRejected():

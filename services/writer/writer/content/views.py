@@ -81,7 +81,7 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
             case ContentWritten() | ContentEdited():
                 await _new_version(sql, fact)
             case ContentSubmitted():
-                await change_row(sql, content, fact, id, status="review")
+                await change_row(sql, content, fact, id, status=_if(content.c.status == "draft", "review"))
             case ContentApproved(text_version=version):
                 await change_row(sql, content, fact, id, approved_version=version)
             case ContentRejected():

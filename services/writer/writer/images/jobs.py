@@ -124,7 +124,9 @@ class GenerateImages:
         assert content_id is not None, "an operation was asked for an image that never was"
         before, _ = await tx.load(GALLERY, content_id)
         handled = await tx.handle(GALLERY, content_id, command)
-        if _was_last(before, handled.state, command.run_id) and not _cancelled(command):
+        content, _ = await tx.load(CONTENT, content_id)
+        archived = isinstance(content, Content) and content.archived
+        if _was_last(before, handled.state, command.run_id) and not archived and not _cancelled(command):
             await tx.handle(CONTENT, content_id, SubmitContent(command.run_id))
 
 
