@@ -162,7 +162,12 @@ def test_killed_between_wordpress_answer_and_our_record_ten_times(tmp_path: Path
             return method == "POST" and path.rstrip("/").endswith(("/posts", "/media"))
 
         def next_kill() -> None:
-            kills.append(running.stack.kill("publisher"))
+            old = running.stack.kill("publisher")
+            kills.append(old)
+            # Requests of the dead process that wait for their turn must be seen as dead first.
+            wait_for(
+                lambda: running.stack.pid("publisher") not in (None, old), 30, what="the publisher is back"
+            )
             if len(kills) < 10:
                 proxy.arm(creation, next_kill)
 

@@ -89,8 +89,9 @@ class KeepingProxy:
                 self._armed = None
                 self.kept += 1
                 await asyncio.get_running_loop().run_in_executor(None, armed[1])
-                assert request.transport is not None
-                request.transport.abort()
+                if request.transport is not None:
+                    request.transport.abort()
+                raise web.HTTPBadGateway
             kept = {
                 k: v
                 for k, v in answer.headers.items()
