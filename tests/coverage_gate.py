@@ -12,7 +12,6 @@ from typing import Any
 COMPLETE = (
     "services/*/decisions.py",
     "services/planner/planner/automation/process.py",
-    "services/billing/billing/wallets/decisions.py",
     "services/billing/billing/wallets/events.py",
     "libs/common/common/ai/operations/decisions.py",
     "libs/common/common/database.py",
@@ -37,6 +36,20 @@ def gaps(files: Mapping[str, Any]) -> list[str]:
                 branches = ", ".join(f"{a}→{b if b > 0 else 'exit'}" for a, b in file["missing_branches"])
                 missing[name] = f"{name}: lines {lines or 'none'}; branches {branches or 'none'}"
     return list(missing.values())
+
+
+def gaps(files: dict[str, Any]) -> list[str]:
+    """What is missing in the `files` of coverage's JSON report; a pattern that names no file is a gap too."""
+    incomplete = []
+    for pattern in COMPLETE:
+        found = {name: file for name, file in files.items() if fnmatch.fnmatch("/" + name, pattern)}
+        if not found:
+            incomplete.append(f"{pattern}: nothing of it was measured")
+        for name, file in found.items():
+            if file["missing_branches"] or file["missing_lines"]:
+                where = [f"{start}->{end}" for start, end in file["missing_branches"]]
+                incomplete.append(f"{name}: branches {', '.join(where)}; lines {file['missing_lines']}")
+    return incomplete
 
 
 def main() -> int:
