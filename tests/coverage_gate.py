@@ -38,20 +38,6 @@ def gaps(files: Mapping[str, Any]) -> list[str]:
     return list(missing.values())
 
 
-def gaps(files: dict[str, Any]) -> list[str]:
-    """What is missing in the `files` of coverage's JSON report; a pattern that names no file is a gap too."""
-    incomplete = []
-    for pattern in COMPLETE:
-        found = {name: file for name, file in files.items() if fnmatch.fnmatch("/" + name, pattern)}
-        if not found:
-            incomplete.append(f"{pattern}: nothing of it was measured")
-        for name, file in found.items():
-            if file["missing_branches"] or file["missing_lines"]:
-                where = [f"{start}->{end}" for start, end in file["missing_branches"]]
-                incomplete.append(f"{name}: branches {', '.join(where)}; lines {file['missing_lines']}")
-    return incomplete
-
-
 def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "coverage.json"
