@@ -26,14 +26,14 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
     image_by_model: dict[str, Millicredits]
 
 
-@contract(by=("billing",), heard_by=HEARERS)
+@contract(by=("billing",), heard_by=("planner", "writer"))
 class RateCardPublished(Contract, frozen=True, kw_only=True):
     """For every tenant: said on the system account's key."""
 
     card: RateCard
 
 
-@contract(by=("billing",), heard_by=HEARERS)
+@contract(by=("billing",), heard_by=("planner", "writer"))
 class CreditsGranted(Contract, frozen=True, kw_only=True):
     grant_id: UUID
     kind: GrantKind
@@ -72,7 +72,7 @@ class CreditsDeducted(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("billing",), heard_by=HEARERS)
+@contract(by=("billing",), heard_by=("planner", "writer"))
 class CreditsReleased(Contract, frozen=True, kw_only=True):
     operation_id: UUID
     amount: Millicredits
@@ -81,7 +81,7 @@ class CreditsReleased(Contract, frozen=True, kw_only=True):
     available: Millicredits
 
 
-@contract(by=("billing",), heard_by=HEARERS)
+@contract(by=("billing",), heard_by=("planner", "writer"))
 class CreditsExpired(Contract, frozen=True, kw_only=True):
     """What was left of a grant at its end."""
 
@@ -91,7 +91,7 @@ class CreditsExpired(Contract, frozen=True, kw_only=True):
     available: Millicredits
 
 
-@contract(by=("billing",), heard_by=HEARERS)
+@contract(by=("billing",), heard_by=())
 class CreditsWrittenOff(Contract, frozen=True, kw_only=True):
     """The part of a late outcome's price that nothing was left to pay."""
 

@@ -26,7 +26,7 @@ class KeywordItem(msgspec.Struct, frozen=True, kw_only=True):
     cluster_id: UUID | None = None
 
 
-@contract(by=("planner",), heard_by=("gateway",))
+@contract(by=("planner",), heard_by=())
 class KeywordsChanged(Contract, frozen=True, kw_only=True):
     """Up to 500 keywords of one sector as they are now."""
 
@@ -35,7 +35,7 @@ class KeywordsChanged(Contract, frozen=True, kw_only=True):
     keywords: tuple[KeywordItem, ...]
 
 
-@contract(by=("planner",), heard_by=("gateway",))
+@contract(by=("planner",), heard_by=())
 class KeywordsArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -72,14 +72,14 @@ class ClusterName(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-@contract(by=("planner",), heard_by=("writer", "gateway"))
+@contract(by=("planner",), heard_by=("writer",))
 class ClustersChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     clusters: tuple[ClusterName, ...]
 
 
-@contract(by=("planner",), heard_by=("writer", "gateway"))
+@contract(by=("planner",), heard_by=("writer",))
 class ClustersArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -117,14 +117,14 @@ class IdeaTitle(msgspec.Struct, frozen=True, kw_only=True):
     status: IdeaStatus
 
 
-@contract(by=("planner",), heard_by=("gateway",))
+@contract(by=("planner",), heard_by=())
 class IdeasChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     ideas: tuple[IdeaTitle, ...]
 
 
-@contract(by=("planner",), heard_by=("gateway",))
+@contract(by=("planner",), heard_by=())
 class IdeasArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -141,7 +141,7 @@ class IdeasQueued(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("gateway",))
 class PipelineRunStarted(Contract, frozen=True, kw_only=True):
     run_id: UUID
     site_id: UUID
@@ -150,7 +150,7 @@ class PipelineRunStarted(Contract, frozen=True, kw_only=True):
     user_id: UUID | None = None
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("writer", "gateway"))
 class PipelineStageStarted(Contract, frozen=True, kw_only=True):
     """The owning service works on `items`: 4 task ids, 5 content ids, 6 image ids, 7 content ids; 1 to 3 stay in the planner."""
 
@@ -163,7 +163,7 @@ class PipelineStageStarted(Contract, frozen=True, kw_only=True):
     user_id: UUID | None = None
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("gateway",))
 class PipelineStageFinished(Contract, frozen=True, kw_only=True):
     run_id: UUID
     stage: Stage
@@ -172,22 +172,22 @@ class PipelineStageFinished(Contract, frozen=True, kw_only=True):
     credits: Millicredits
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("gateway",))
 class PipelineRunPaused(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("gateway",))
 class PipelineRunResumed(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("writer", "gateway"))
 class PipelineRunCancelled(Contract, frozen=True, kw_only=True):
     run_id: UUID
 
 
-@contract(by=("planner",), heard_by=("writer", "publisher", "gateway"))
+@contract(by=("planner",), heard_by=("gateway",))
 class PipelineRunFinished(Contract, frozen=True, kw_only=True):
     run_id: UUID
     outcome: Literal["completed", "failed"]

@@ -5,14 +5,14 @@ from uuid import UUID
 from common.contracts.base import Contract, contract
 
 
-@contract(by=("publisher",), heard_by=("gateway",))
+@contract(by=("publisher",), heard_by=())
 class SiteConnected(Contract, frozen=True, kw_only=True):
     site_id: UUID
     integration_id: UUID
     platform: str
 
 
-@contract(by=("publisher",), heard_by=("gateway",))
+@contract(by=("publisher",), heard_by=())
 class SiteConnectionFailed(Contract, frozen=True, kw_only=True):
     site_id: UUID
     integration_id: UUID
@@ -38,7 +38,7 @@ class ContentPublished(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("publisher",), heard_by=("writer", "planner", "gateway"))
+@contract(by=("publisher",), heard_by=("writer",))
 class ContentUnpublished(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int

@@ -26,7 +26,7 @@ class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
     status: TaskStatus = "queued"
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=("planner",))
 class TasksCreated(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -34,14 +34,14 @@ class TasksCreated(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=())
 class TasksChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     tasks: tuple[TaskItem, ...]
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=("planner",))
 class TaskFailed(Contract, frozen=True, kw_only=True):
     task_id: UUID
     operation_id: UUID
@@ -67,7 +67,7 @@ class ContentGenerated(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=())
 class ContentChanged(Contract, frozen=True, kw_only=True):
     content_id: UUID
     site_id: UUID
@@ -77,7 +77,7 @@ class ContentChanged(Contract, frozen=True, kw_only=True):
     status: ContentStatus
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=("planner",))
 class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -85,7 +85,7 @@ class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=())
 class ContentApproved(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -94,7 +94,7 @@ class ContentApproved(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=("planner",))
 class ContentRejected(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -102,7 +102,7 @@ class ContentRejected(Contract, frozen=True, kw_only=True):
     reason: str
 
 
-@contract(by=("writer",), heard_by=("planner", "gateway"))
+@contract(by=("writer",), heard_by=("planner",))
 class ContentArchived(Contract, frozen=True, kw_only=True):
     content_id: UUID
 
@@ -182,7 +182,7 @@ class ContentReadyToPublish(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("publisher",))
+@contract(by=("writer",), heard_by=())
 class TaxonomyTermsChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     terms: tuple[TermItem, ...]
