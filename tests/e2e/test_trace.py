@@ -99,7 +99,8 @@ class TestTheRunToWordPress:
             for each in trace.named("publisher", "POST")
             if each["kind"] == "SpanKind.CLIENT" and each["attributes"].get("server.port") == port
         ]
-        posted = [each for each in wordpress_demo.requests if each.method == "POST"]
+        # The test of the connection asks with an empty upload, which changes nothing and is refused.
+        posted = [each for each in wordpress_demo.requests if each.method == "POST" and each.status < 300]
         assert any("/wp-json/wp/v2/posts" in each.path for each in posted)
         assert len(calls) == len(posted)
         for call in calls:
