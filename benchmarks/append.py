@@ -61,9 +61,7 @@ async def _append(connection: psycopg.AsyncConnection[Any], account: UUID) -> ob
     stream = f"counter-{new_id()}"
     batch = {"account": account, "stream": stream, "version": 0, "meta": {}, "events": [event]}
     text = msgspec.json.encode(batch).decode()
-    cursor = await connection.execute(
-        "SELECT positions, at FROM append_events(%s::text::jsonb)", (text,)
-    )
+    cursor = await connection.execute("SELECT positions, at FROM append_events(%s::text::jsonb)", (text,))
     return await cursor.fetchone()
 
 

@@ -23,10 +23,13 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
 
         async def copy() -> float:
             began = monotonic()
-            async with await psycopg.AsyncConnection.connect(urls.owner) as connection, connection.cursor().copy(
-                "COPY (SELECT position, account_id, stream, version, event_id, type, data::text, meta::text,"
-                " recorded_at FROM events ORDER BY position) TO STDOUT"
-            ) as rows:
+            async with (
+                await psycopg.AsyncConnection.connect(urls.owner) as connection,
+                connection.cursor().copy(
+                    "COPY (SELECT position, account_id, stream, version, event_id, type, data::text, meta::text,"
+                    " recorded_at FROM events ORDER BY position) TO STDOUT"
+                ) as rows,
+            ):
                 count = sum([1 async for _ in rows.rows()])
             assert count == ROWS
             return ROWS / (monotonic() - began)

@@ -103,7 +103,11 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
 
 async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases) -> None:
     """The in-memory broker died with what was not heard yet; services start again against an empty one."""
-    with service_database("publisher") as speaking, service_database("planner") as listening, embedded_broker() as first:
+    with (
+        service_database("publisher") as speaking,
+        service_database("planner") as listening,
+        embedded_broker() as first,
+    ):
         async with two_sides(speaking, listening, first) as (speaker, listener):
             speaker.start("relay")
             listener.start("consumer")
@@ -121,8 +125,6 @@ async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases
                     side.broker = second
                 speaker.start("relay", "source")
                 listener.start("consumer", "asks")
-                await eventually(
-                    lambda: sorted(listener.heard()) == speaker.said(), 60, what="it caught up"
-                )
+                await eventually(lambda: sorted(listener.heard()) == speaker.said(), 60, what="it caught up")
                 await listener.stop()
                 await speaker.stop()

@@ -1,7 +1,6 @@
 """The kit: event store, messaging, jobs."""
 
 from alembic import op
-
 from common.migrations import kit
 
 revision = "0001"
