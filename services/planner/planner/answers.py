@@ -1,30 +1,11 @@
-"""The shape around every answer, for the API description (PRODUCT §8), and what all resources show."""
+"""What all resources of the planner show."""
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 from common.database import Row
 from pydantic import BaseModel
-
-T = TypeVar("T")
-
-
-class Success(BaseModel, Generic[T]):
-    success: bool
-    data: T
-    message: str | None = None
-    request_id: str
-    timestamp: datetime
-
-
-class Listed(BaseModel, Generic[T]):
-    """One page of a list; `next` and `previous` are links relative to the host."""
-
-    count: int
-    next: str | None
-    previous: str | None
-    results: list[T]
 
 
 class Resource(BaseModel):

@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
+from common.api.answers import Listed, Success
 from common.contracts.gateway import SecretRef, SiteWordPressConfigured
 from common.contracts.publisher import (
     ContentUnpublished,
@@ -12,7 +13,6 @@ from common.contracts.publisher import (
 )
 from common.ids import new_id
 from common.secrets import SecretMissing
-from publisher.answers import Listed, Success
 from publisher.integrations.api import IntegrationOut, ReportOut
 from publisher.integrations.decisions import integration_id_of
 from publisher.publications.api import PublicationOut

@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from common.api.answers import Listed, Success
 from common.contracts.billing import CreditsReserved
 from common.contracts.operations import AIOperationRequested
 from common.contracts.publisher import PublishRequested
 from common.contracts.writer import ContentChanged, ContentReadyToPublish, ContentRejected, TasksChanged
 from common.ids import new_id
-from writer.answers import Listed, Success
 from writer.content.api import ContentDetail, VersionOut
 from writer.images.api import ImageGroup, ImageOut
 from writer.tasks.api import TaskOut

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.api.answers import Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.runtime import Runtime
@@ -10,7 +11,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from billing.amounts import credits
-from billing.answers import Success
 from billing.rates.views import current_card
 
 router = APIRouter(prefix="/api/v1/billing", tags=["billing"])

@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from common.ai.costs import price
+from common.api.answers import Listed, Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.errors import not_found
@@ -16,7 +17,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from billing.amounts import credits
-from billing.answers import Listed, Success
 from billing.rates.views import current_card
 from billing.wallets import shown, views
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from common.ai.operations import steps as operations
 from common.ai.operations.views import operations as operation_rows
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
@@ -20,7 +21,7 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner import scope
-from planner.answers import Listed, Resource, Success, shown
+from planner.answers import Resource, shown
 from planner.automation import views
 from planner.automation.events import Run, RunSettings, RunStarted, RunStatus
 from planner.automation.process import (

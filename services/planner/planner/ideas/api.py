@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
@@ -15,7 +16,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner import scope
-from planner.answers import Changed, Listed, Resource, Success, shown
+from planner.answers import Changed, Resource, shown
 from planner.automation.stages import queue_ideas
 from planner.clusters import views as clusters
 from planner.ideas import views

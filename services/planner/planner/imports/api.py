@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.api.answers import Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import ApiError, validation
@@ -20,7 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from planner import scope
-from planner.answers import Resource, Success, TaskAccepted, shown
+from planner.answers import Resource, TaskAccepted, shown
 from planner.imports import views
 from planner.imports.decisions import IMPORT, AcceptImport
 from planner.imports.events import ImportAccepted

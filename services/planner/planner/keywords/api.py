@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import validation
@@ -21,7 +22,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner import scope
-from planner.answers import Changed, Listed, Resource, Success, TaskAccepted, shown
+from planner.answers import Changed, Resource, TaskAccepted, shown
 from planner.clusters import views as clusters
 from planner.clusters.jobs import MOST_KEYWORDS, request_clusters
 from planner.keyword_files.text import UnusableText, clean, normalise

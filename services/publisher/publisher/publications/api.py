@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from common.api.answers import Listed, Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
@@ -12,7 +13,6 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel
 
 from publisher.adapters.target import TargetError
-from publisher.answers import Listed, Success
 from publisher.publications.decisions import (
     PUBLICATION,
     PublicationStatusConflict,

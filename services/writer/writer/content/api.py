@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
@@ -18,7 +19,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from writer.answers import Listed, Success
 from writer.clusters.replica import replica_clusters, require_cluster
 from writer.content.bodies import body_of, html_of
 from writer.content.decisions import (

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import not_found, validation
@@ -18,7 +19,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
-from writer.answers import Listed, Success
 from writer.charges import image_model
 from writer.content.decisions import CONTENT
 from writer.content.events import Content

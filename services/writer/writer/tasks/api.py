@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import validation
@@ -18,7 +19,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
 
-from writer.answers import Listed, Success
 from writer.clusters.replica import replica_clusters, require_cluster
 from writer.scope import Filter, listed, require_rows
 from writer.tasks.decisions import TASK, ArchiveTask, CreateTask, EditTask, RestoreTask

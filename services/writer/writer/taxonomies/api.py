@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
@@ -13,7 +14,6 @@ from common.database import Row, Sql, Transaction
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from writer.answers import Listed, Success
 from writer.scope import Filter, listed, require_rows
 from writer.taxonomies.decisions import TERM, RenameTerm
 from writer.taxonomies.views import terms
