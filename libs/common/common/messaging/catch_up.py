@@ -30,6 +30,8 @@ transaction (30 s by the session's time-outs) may have committed behind the cons
 SLICE_ROWS, SLICE_BYTES = 2_000, 2_000_000
 """Two slices fit into what the embedded broker remembers of one partition."""
 POLL_SECONDS = 0.25
+IDLE_SECONDS = 1.0
+"""How often each side looks whether there is a catch-up at all."""
 
 
 async def ask(database: Database, producer: DirectProducer, beat: Callable[[], None]) -> None:
@@ -56,7 +58,7 @@ async def ask(database: Database, producer: DirectProducer, beat: Callable[[], N
                     " AND since = %(since)s",
                     dict(row),
                 )
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(IDLE_SECONDS)
 
 
 class CatchUpSource:
@@ -102,7 +104,7 @@ class CatchUpSource:
                 rows = await tx.all("SELECT consumer FROM catch_ups ORDER BY requested_at")
             for row in rows:
                 await self._serve(row["consumer"], beat)
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS if rows else IDLE_SECONDS)
 
     async def _serve(self, consumer: str, beat: Callable[[], None]) -> None:
         async with self._database.transaction(None) as tx:

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 MAX_RECORDS = 500
 """At a tenth of a millisecond an event, a batch stays near 50 ms and holds its accounts' locks no longer."""
-POLL_MS = 10
+POLL_MS = 20
 """FastStream sleeps as long as it polled when nothing came; short polls keep that out of the latency. The embedded
 broker never wakes a waiting fetch (250 ms a hop otherwise), so there a fetch waits no longer than this either."""
 UNHURRIED_POLL_MS = 250

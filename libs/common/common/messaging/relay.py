@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 LEADER_LOCK = 0x1697_8000
 BATCH_ROWS = 2_000
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 """What another replica of this service appended waits at most this long; our own commits wake the relay."""
 SEND_DEADLINE_SECONDS = 30.0
 """A batch whose leader is known never times out by itself in aiokafka, so the relay has a deadline of its own."""
