@@ -21,6 +21,7 @@ def service_database(postgres: PostgresServer) -> Callable[[str], AbstractContex
     return postgres.service_database
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay together on one worker, and all end-to-end tests on one: two stacks at once fill the machine."""
     for item in items:

@@ -119,9 +119,11 @@ def _compile(
         return statement, parameters
     compiled = _compiled(statement, tuple(parameters) if parameters else ())
     values = dict(compiled.construct_params(parameters))
-    for name, process in compiled._bind_processors.items():
-        if name in values and callable(process):
-            values[name] = process(values[name])
+    values |= {
+        name: process(values[name])
+        for name, process in compiled._bind_processors.items()
+        if name in values and callable(process)
+    }
     return str(compiled), values
 
 
@@ -318,7 +320,9 @@ class Database:
         self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
     ) -> T:
         """Run `work` in a transaction, again from the start when another writer or a deadlock was in the way."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 async with self.transaction(account_id, meta) as tx:
                     return await work(tx)
@@ -331,7 +335,6 @@ class Database:
                     raise
                 log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
-        raise AssertionError("unreachable")
 
 
 def is_away(error: BaseException) -> bool:

@@ -9,12 +9,15 @@ from uuid import UUID
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
+from common import telemetry
 from common.contracts.base import events_topic
 from common.contracts.publisher import SiteConnected
 from common.database import Transaction
+from common.eventsourcing.event import Meta
 from common.ids import new_id
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
+from common.messaging.relay import Relay
 
 from tests.parts.ports import eventually
 from tests.support import toy
@@ -193,6 +196,26 @@ async def test_the_listener_survives_the_loss_of_its_database_connections(
     said = speaker.said()
     await eventually(lambda: len(only(listener, said)) >= len(said), 40, what="everything is heard")
     assert sorted(only(listener, said)) == said
+
+
+async def test_hears_the_same_when_it_is_traced(
+    sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "tracing", lambda: True)
+    speaker, listener = sides
+    speaker.start("relay")
+    listener.start("consumer")
+    account, counter = new_id(), new_id()
+    traced = Meta(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    await speaker.database.run(account, _count(counter, 6), traced)
+    said = speaker.said()
+    await eventually(lambda: len(only(listener, said)) >= len(said), 30, what="everything is heard")
+    assert sorted(only(listener, said)) == said
+
+
+async def test_a_broker_that_is_away_is_not_well() -> None:
+    relay = Relay("postgresql://nobody@localhost:1/none", toy.MODEL, "127.0.0.1:1")
+    assert not await relay._kafka_is_well()
 
 
 def _count(counter: UUID, times: int) -> Callable[[Transaction], "asyncio.Future[int]"]:

@@ -106,8 +106,7 @@ class Relay:
             await self._send(messages)
         except (KafkaError, TimeoutError) as error:
             await self._drop_producer()
-            if messages:
-                await self._send_singly_the_first(connection, messages, error)
+            await self._send_singly_the_first(connection, messages, error)
             return len(rows)
         await self._delete(connection, [row.position for row in rows])
         return len(rows)
