@@ -1,6 +1,8 @@
 """Free ports and waiting for a condition instead of sleeping."""
 
 import asyncio
+import os
+import random
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +24,29 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def neighbouring_free_ports(count: int) -> int:
+    """The first of some free ports in a row, out of those that belong to this worker of the test run alone.
+
+    They lie below those that the system hands out: there an outgoing connection could take the port of a service
+    that restarts. At random, so that the stacks of one worker do not meet a port that still closes.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    lowest = 15_000 + 4_000 * (worker % 4)
+    while True:
+        first = random.randrange(lowest, lowest + 4_000 - count)
+        if all(_is_free(first + number) for number in range(count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def answers(port: int) -> bool:

@@ -4,8 +4,6 @@ import asyncio
 import csv
 import json
 import os
-import random
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,29 +21,9 @@ from igny8_local.demo.run import Wanted, WordPress, run
 from igny8_local.stack import Stack
 from psycopg.rows import dict_row
 
-from tests.parts.ports import DeadlineMissed, wait_for
+from tests.parts.ports import DeadlineMissed, neighbouring_free_ports, wait_for
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "equipment-finance.csv"
-
-
-def free_ports() -> int:
-    """The first of five neighbouring free ports.
-
-    Below those that the system hands out: there an outgoing connection could take the port of a service that restarts.
-    """
-    while True:
-        first = random.randrange(15_000, 32_000)
-        if all(_free(first + number) for number in range(5)):
-            return first
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def few_keywords(directory: Path, count: int = 24) -> Path:
@@ -155,7 +133,7 @@ def product(**environment: str) -> Iterator[Product]:
             name: value for name, value in os.environ.items() if not name.startswith(("IGNY8_", "COVERAGE_"))
         }
         given |= {"IGNY8_TRIAL_CREDITS": "1000"} | environment
-        stack = Stack(Path(directory) / "data", free_ports(), given)
+        stack = Stack(Path(directory) / "data", neighbouring_free_ports(len(SERVICES)), given)
         stack.start()
         try:
             yield Product(stack)

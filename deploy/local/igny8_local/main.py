@@ -192,7 +192,7 @@ def test(context: typer.Context) -> None:
         ("-m", "mypy"),
         ("-m", "coverage", "erase"),
         # Most tests wait for a process, a broker or a deadline: two at a time fill two cores.
-        ("-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadgroup"),
+        ("-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"),
         ("-m", "coverage", "combine", "--quiet"),
         ("-m", "coverage", "report"),
         ("-m", "tests.coverage_gate"),

@@ -37,8 +37,11 @@ class Health:
         return self.error or "; ".join(red)
 
 
-def health(url: str, timeout: float = 2) -> Health:
-    """Asks `url/readyz`; never raises. The timeout is in seconds."""
+def health(url: str, pid: int | None = None, timeout: float = 2) -> Health:
+    """Asks `url/readyz`; never raises. The timeout is in seconds.
+
+    Where a pid is given, the answer of another process counts as none: it came first to this port.
+    """
     address = urlsplit(url)
     # Not urllib.request: a proxy set in the environment has no business with the local stack.
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
@@ -46,6 +49,10 @@ def health(url: str, timeout: float = 2) -> Health:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         body = json.loads(answer.read())
+        if pid is not None and body.get("pid") != pid:
+            return Health(
+                False, error=f"another process (pid {body.get('pid')}) answers at port {address.port}"
+            )
         return Health(answer.status == 200 and bool(body.get("ready")), body.get("checks", {}))
     except (OSError, http.client.HTTPException) as error:
         return Health(False, error=f"no answer ({error})")

@@ -168,7 +168,7 @@ class Stack:
         """Every running stack's service with its health, asked now."""
         parts = [part for part in (self.state() or {}).get("parts", []) if part["url"]]
         with ThreadPoolExecutor(max_workers=max(1, len(parts))) as threads:
-            answers = list(threads.map(health, [part["url"] for part in parts]))
+            answers = list(threads.map(lambda part: health(part["url"], part["pid"]), parts))
         return [
             ServiceStatus(
                 part["name"],

@@ -25,7 +25,7 @@ from igny8_local.layout import Layout, write_atomically
 from igny8_local.migrations import migrate
 from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
 from igny8_local.postgres import ADMIN, EmbeddedPostgres
-from igny8_local.probe import Health, health
+from igny8_local.probe import health
 from igny8_local.process import Child
 from igny8_local.rotation import last_lines
 from igny8_local.services import HOST, ServiceCommand
@@ -262,8 +262,10 @@ class Supervisor:
         """Waits for the first green answer of a service, or explains why there is none."""
         part, url = self._parts[name], f"http://{HOST}:{self._plan.ports[name]}"
         deadline = time.monotonic() + READY_SECONDS
-        answer = Health(False)
-        while not (answer := await asyncio.to_thread(health, url)).ready:
+        while True:
+            assert part.child is not None
+            if (answer := await asyncio.to_thread(health, url, part.child.pid)).ready:
+                break
             if part.starts >= _START_ATTEMPTS and part.last_exit is not None:
                 raise StackError(self._obituary(name, part.last_exit))
             if time.monotonic() > deadline:

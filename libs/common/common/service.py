@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -258,7 +259,7 @@ def health_router(process: Process) -> APIRouter:
             else "no partitions assigned yet",
         }
         ready = all(check["ok"] for check in checks.values())
-        return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+        return JSONResponse({"ready": ready, "pid": os.getpid(), "checks": checks}, 200 if ready else 503)
 
     return router
 

@@ -1,17 +1,17 @@
 """Stacks of stand-in services: the parts around them are the real ones."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from igny8_local.services import ServiceCommand
 from igny8_local.stack import Stack
+
+from tests.parts.ports import neighbouring_free_ports
 
 HERE = Path(__file__).parent
 NAMES = ("gateway", "planner")
@@ -37,19 +37,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for first in range(21_000 + os.getpid() % 5_000, 60_000, count):
-        with ExitStack() as sockets:
-            try:
-                for port in range(first, first + count):
-                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no free ports")
-
-
 def build(
     data_dir: Path,
     environment: dict[str, str] | None,
@@ -61,7 +48,7 @@ def build(
     fake = str(HERE / "fake_service.py")
     return Stack(
         data_dir,
-        port or free_ports(len(NAMES)),
+        port or neighbouring_free_ports(len(NAMES)),
         clean | (environment or {}),
         services=[ServiceCommand(name, (sys.executable, fake, name, *service_arguments)) for name in NAMES],
         migrate=(sys.executable, str(HERE / "fake_migrate.py"), *migrate_arguments),

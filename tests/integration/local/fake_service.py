@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         except psycopg.OperationalError as error:
             checks |= {"database": {"ok": False, "detail": str(error)}}
         ready = all(check["ok"] for check in checks.values())
-        body = json.dumps({"ready": ready, "checks": checks}).encode()
+        body = json.dumps({"ready": ready, "pid": os.getpid(), "checks": checks}).encode()
         self.send_response(200 if ready else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
