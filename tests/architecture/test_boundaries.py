@@ -37,6 +37,7 @@ IMPURE_CALLS = {
 }
 READS_THE_ENVIRONMENT = {
     "libs/common/common/migrate.py": "runs before a service, as the owner of its database",
+    "libs/common/common/crash_points.py": "the harness alone says where to die; no installation's settings do",
     "libs/common/common/ai/cpu.py": "hands its environment on to the child process it starts",
     "deploy/local/igny8_local/demo/__init__.py": "the operator's environment, from which the demo's stack is made",
     "deploy/local/igny8_local/layout.py": "the command's data directory",

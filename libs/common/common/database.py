@@ -25,6 +25,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from common.contracts import Contract
+from common.crash_points import crash_point
 from common.eventsourcing.decider import Decider, StreamName
 from common.eventsourcing.event import Event, Meta, Recorded
 from common.ids import new_id
@@ -163,6 +164,7 @@ class Transaction(Sql):
         self.model = model
         self._account_id = account_id
         self.meta = meta
+        self.recorded_something = False
         self.said_something = False
         self._tenant_set = False
         self._loaded: dict[str, tuple[Any, int]] = {}
@@ -257,6 +259,7 @@ class Transaction(Sql):
             dataclasses.replace(fact, position=position, recorded_at=at)
             for position, fact in zip(positions, recorded, strict=True)
         ]
+        self.recorded_something = True
         self.said_something = self.said_something or any(public)
         await self.model.project(self, recorded)
         return recorded
@@ -312,6 +315,10 @@ class Database:
         async with self.pool.connection() as connection, connection.transaction():
             tx = Transaction(connection, self.model, account_id, meta or Meta())
             yield tx
+            if tx.recorded_something:
+                crash_point("command.before_commit")
+        if tx.recorded_something:
+            crash_point("command.after_commit")
         if tx.said_something:
             for wake in self.committed:
                 wake()

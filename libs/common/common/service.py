@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from common import telemetry
+from common import crash_points, telemetry
 from common.ai.providers.choose import choose_provider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
@@ -80,6 +80,7 @@ class Process:
 def main(service: Service) -> None:
     """Run until SIGTERM or SIGINT."""
     settings = Settings()
+    crash_points.enable(service.name)
     telemetry.configure(service.name, log_level=settings.log_level, otlp_endpoint=settings.otlp_endpoint)
     host, port = settings.host_and_port
     config = uvicorn.Config(

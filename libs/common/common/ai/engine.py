@@ -14,6 +14,7 @@ from common.ai.answers import AnswerStore
 from common.ai.functions import AIFunction, GeneratedImage, I, O, RenderedImage
 from common.ai.providers import Provider, ProviderError
 from common.contracts.operations import Usage
+from common.crash_points import crash_point
 from common.objects import ObjectStore
 
 _tracer = trace.get_tracer("igny8.ai")
@@ -51,13 +52,16 @@ class AIEngine:
             return _decode(function, known)
         attempts = await self._answers.begin(operation_id, step, input_hash)
         key = f"{operation_id}:{step}:{input_hash[:12]}"
+        crash_point("ai.before_call")
         output, usage = await self._ask(function, input, key, attempts)
+        crash_point("ai.after_call")
         if isinstance(output, RenderedImage):
             ref = await self._objects.put(output.data, output.media_type)
             output = GeneratedImage(image=ref, width=output.width, height=output.height)
         raw = msgspec.Raw(msgspec.json.encode(output))
         recorded = msgspec.json.encode(_Recorded(output=raw, usage=usage, attempts=attempts))
         await self._answers.record(operation_id, step, input_hash, recorded)
+        crash_point("ai.after_record")
         # Decoding what was recorded makes the first run and every recall return the very same value.
         return _decode(function, recorded)
 

@@ -13,8 +13,11 @@ import procrastinate
 import structlog
 from procrastinate import JobContext, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
+from common.crash_points import crash_point
 from common.eventsourcing.event import Meta
 from common.jobs.job import Job
 from common.telemetry import job_span
@@ -76,6 +79,12 @@ class _Retry(BaseRetryStrategy):
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
+class _JobManager(JobManager):
+    async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
+        await super().finish_job(job, status, delete_job)
+        crash_point("job.after_completion")
+
+
 class JobWorker:
     """Runs a service's jobs until `stop`."""
 
@@ -88,6 +97,7 @@ class JobWorker:
                 kwargs={"application_name": "igny8-jobs"},
             )
         )
+        self.app.job_manager = _JobManager(self.app.connector)
         for handler in handlers:
             self._register(handler)
 
@@ -153,8 +163,10 @@ class JobWorker:
 async def _attempt(handler: JobHandler, work: Work) -> None:
     with job_span(handler.job.name, work):
         try:
+            crash_point("job.before_work")
             async with asyncio.timeout(handler.job.time_limit):
                 await handler.run(work)
+            crash_point("job.after_work")
             return
         except RetryLater as pause:
             if work.attempt < handler.job.attempts:

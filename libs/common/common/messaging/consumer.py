@@ -16,6 +16,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
 
+from common.crash_points import crash_point
 from common.database import is_away
 from common.messaging.inbox import Inbox, Message
 
@@ -163,8 +164,10 @@ class Consumer:
             return
         mine = {tp: offset for tp, offset in handled.items() if tp in consumer.assignment()}
         if mine:
+            crash_point("offset.before_commit")
             with contextlib.suppress(KafkaError):
                 await consumer.commit(mine)
+            crash_point("offset.after_commit")
 
     async def revoked(self, consumer: AIOKafkaConsumer | None) -> None:
         async with self._busy:

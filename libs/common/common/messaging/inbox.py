@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from common import telemetry
 from common.contracts import Contract
+from common.crash_points import crash_point
 from common.database import Database, Transaction, is_away
 from common.eventsourcing.event import Meta
 from common.ids import SYSTEM_ACCOUNT, stable_id
@@ -108,11 +109,13 @@ class Inbox:
         try:
             async with self._database.transaction(None) as tx, tx.connection.pipeline():
                 await self._take_together(tx, messages, arrived, broken)
+                crash_point("batch.before_commit")
         except Exception as error:
             if is_away(error):
                 raise
             log.warning("batch_split", consumer=self.consumer, size=len(messages), error=repr(error))
             await self._take_apart(messages, arrived, broken)
+        crash_point("batch.after_commit")
         self._advanced()
 
     def _sort(self, messages: Sequence[Message]) -> tuple[list[Arrived], list[Broken]]:

@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanKind
 
 from common import telemetry
 from common.contracts import events_topic
+from common.crash_points import crash_point
 from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
 from common.messaging.envelope import Headers, headers_of
 from common.model import ServiceModel
@@ -102,13 +103,16 @@ class Relay:
         if not rows:
             return 0
         messages = [message for row in rows if (message := self._message(row))]
+        crash_point("outbox.before_send")
         try:
             await self._send(messages)
         except (KafkaError, TimeoutError) as error:
             await self._drop_producer()
             await self._send_singly_the_first(connection, messages, error)
             return len(rows)
+        crash_point("outbox.after_send")
         await self._delete(connection, [row.position for row in rows])
+        crash_point("outbox.after_delete")
         return len(rows)
 
     async def _read(self, connection: psycopg.AsyncConnection[Any], most: int) -> Sequence[Recorded[Event]]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from common.contracts.writer import PublishImage
+from common.crash_points import crash_point
 from common.database import Database, Transaction
 from common.jobs.job import AUTOMATION, INTERACTIVE, Job
 from common.jobs.worker import GiveUp, JobHandler, RetryLater, Work
@@ -153,8 +154,9 @@ class _Attempt:
         find: Callable[[], Awaitable[_Found | None]],
     ) -> _Found:
         """Send once. What surely did not arrive is recorded as such, so that the next attempt need not look."""
+        crash_point("site.before_call")
         try:
-            return await send()
+            sent = await send()
         except OutcomeUnknown as unknown:
             await asyncio.sleep(unknown.settle_seconds)
             if (found := await find()) is not None:
@@ -164,6 +166,8 @@ class _Attempt:
         except TargetError:
             await self._decide(RefuseSending(key))
             raise
+        crash_point("site.after_call")
+        return sent
 
     async def _fields(self) -> PostFields:
         order, terms, media = self._order, self._state.terms, self._state.media
