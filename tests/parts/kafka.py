@@ -103,7 +103,8 @@ class RealKafka(Part):
         properties.write_text(self._properties(directory / "data"))
         java = ["java", "-cp", f"{libraries}/*", *JAVA_OPTIONS]
         if not (directory / "data" / "meta.properties").exists():
-            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+            # As Kafka's own random ids, it never begins with a dash: that would read as an option.
+            cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
             tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
             done = subprocess.run([*java, *tool], capture_output=True, text=True)
             if done.returncode != 0:

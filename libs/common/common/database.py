@@ -119,26 +119,45 @@ def _compile(
     if isinstance(statement, str):
         return statement, parameters
     compiled = _compiled(statement, tuple(parameters) if parameters else ())
-    values = dict(compiled.construct_params(parameters))
-    values |= {
-        name: process(values[name])
-        for name, process in compiled._bind_processors.items()
-        if name in values and callable(process)
-    }
-    return str(compiled), values
+    if compiled.missing <= (parameters or {}).keys():
+        values = {**compiled.values, **(parameters or {})}
+    else:
+        values = dict(compiled.compiler.construct_params(parameters))  # raises, and says which
+    for name, process in compiled.processors.items():
+        if name in values:
+            values[name] = process(values[name])
+    return compiled.text, values
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement, and what SQLAlchemy would work out again at each execution."""
+
+    compiler: SQLCompiler
+    text: str
+    values: Mapping[str, Any]
+    missing: frozenset[str]
+    processors: Mapping[str, Callable[[Any], Any]]
 
 
 @lru_cache(maxsize=256)
-def _compiled(statement: ClauseElement, names: tuple[str, ...]) -> SQLCompiler:
+def _compiled(statement: ClauseElement, names: tuple[str, ...]) -> _Compiled:
     """By statement object and the names it is called with: those decide which columns an INSERT writes.
 
     Bounded, since what is compiled keeps its statement alive and every list request makes a new one.
     """
-    compiled = statement.compile(
+    compiler = statement.compile(
         dialect=_dialect, column_keys=names or None, compile_kwargs={"render_postcompile": True}
     )
-    assert isinstance(compiled, SQLCompiler)
-    return compiled
+    assert isinstance(compiler, SQLCompiler)
+    binds = {compiler.bind_names[bind]: bind for bind in compiler.bind_names}
+    return _Compiled(
+        compiler,
+        str(compiler),
+        compiler.construct_params(_check=False),
+        frozenset(name for name, bind in binds.items() if bind.required),
+        {name: process for name, process in compiler._bind_processors.items() if callable(process)},
+    )
 
 
 @dataclass(frozen=True, slots=True)

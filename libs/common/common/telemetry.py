@@ -38,6 +38,9 @@ EVENT_TYPE = "cloudevents.event_type"
 JOB = "igny8.job.name"
 JOB_ATTEMPT = "igny8.job.attempt"
 
+_tracing = False
+"""Asked once for each event, so not of OpenTelemetry: without a provider that reads the environment each time."""
+
 
 def configure(service: str, *, log_level: str = "INFO", otlp_endpoint: str = "") -> None:
     """Set up JSON logs on standard output and, with an endpoint, traces.
@@ -78,6 +81,8 @@ def configure(service: str, *, log_level: str = "INFO", otlp_endpoint: str = "")
         exporter = OTLPSpanExporter(endpoint=otlp_endpoint.rstrip("/") + "/v1/traces")
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+    global _tracing
+    _tracing = True
 
 
 def _add_trace_ids(
@@ -111,7 +116,7 @@ def traceparent() -> str | None:
 
 def tracing() -> bool:
     """Whether spans go anywhere; the hot loops skip making them otherwise."""
-    return isinstance(trace.get_tracer_provider(), TracerProvider)
+    return _tracing
 
 
 @contextlib.contextmanager

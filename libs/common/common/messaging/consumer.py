@@ -65,6 +65,7 @@ class Consumer:
         self._poll_ms = poll_ms
         self._handled: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
+        self._positions: dict[TopicPartition, int] = {}
         self._busy = asyncio.Lock()
         self._pause = FIRST_PAUSE
         self._error = ""
@@ -122,6 +123,7 @@ class Consumer:
         try:
             while True:
                 await asyncio.sleep(COMMIT_SECONDS)
+                await self._notice_jumps(listener.consumer())
                 await self.commit(listener.consumer())
                 if subscriber.consumer is None or not subscriber.running:
                     raise ConnectionError("the subscriber stopped")
@@ -168,6 +170,30 @@ class Consumer:
             with contextlib.suppress(KafkaError):
                 await consumer.commit(mine)
             crash_point("offset.after_commit")
+
+    async def _notice_jumps(self, consumer: AIOKafkaConsumer | None) -> None:
+        """Where Kafka moved us on because it forgot all that lay between, no message may come for long to show the gap.
+
+        A position is ahead of what is done also while a batch is on its way to us: so it must stay ahead for a turn.
+        """
+        if self._inbox is None or consumer is None or not self.assigned or self._busy.locked():
+            return
+        positions: dict[TopicPartition, int] = {}
+        for partition in consumer.assignment():
+            with contextlib.suppress(KafkaError, TimeoutError):
+                positions[partition] = await asyncio.wait_for(consumer.position(partition), COMMIT_SECONDS)
+        async with self._busy:
+            jumped = {
+                partition: position
+                for partition, position in positions.items()
+                if position > self._done.get(partition, 0) and self._positions.get(partition) == position
+            }
+            if jumped:
+                log.warning("messages_forgotten", group=self._group, partitions=len(jumped))
+                await self._inbox.skip({(p.topic, p.partition): at for p, at in jumped.items()})
+                self._handled |= jumped
+                self._done |= jumped
+        self._positions = positions
 
     async def revoked(self, consumer: AIOKafkaConsumer | None) -> None:
         async with self._busy:

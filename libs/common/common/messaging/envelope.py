@@ -1,7 +1,6 @@
 """CloudEvents 1.0 in Kafka's binary mode: attributes in `ce_` headers, the contract as JSON in the value."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -23,8 +22,7 @@ class Unknown(Contract, frozen=True):
     """Stands for the data of a type this code does not know: a newer service said it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Generic[D]):
+class Heard(msgspec.Struct, Generic[D], frozen=True):
     """A public event as a listener gets it. `version` is the version of the `subject` stream it was recorded at."""
 
     data: D
@@ -73,31 +71,45 @@ def headers_of(
     return str(fact.account_id).encode(), headers, msgspec.json.encode(contract)
 
 
+class _Attributes(msgspec.Struct):
+    """The headers of a message of ours."""
+
+    ce_type: str
+    ce_source: str
+    ce_accountid: UUID
+    ce_id: UUID
+    ce_subject: str
+    ce_streamversion: int
+    ce_time: datetime
+    ce_correlationid: UUID | None = None
+    traceparent: str | None = None
+
+
 _decoders: dict[type[Contract], msgspec.json.Decoder[Any]] = {}
 
 
 def parse(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Heard[Contract]:
     """The event in a message, `Unknown` for a type this code does not know. Raises `MalformedMessage`."""
-    attributes = {name: raw.decode("utf-8", "replace") for name, raw in headers}
-    type_name = attributes.get("ce_type", "")
+    given = {name: raw.decode("utf-8", "replace") for name, raw in headers}
+    type_name = given.get("ce_type", "")
     spec = spec_for_type(type_name)
     cls = spec.cls if spec else Unknown
     decoder = _decoders.get(cls)
     if decoder is None:
         decoder = _decoders[cls] = msgspec.json.Decoder(cls)
     try:
-        correlation = attributes.get("ce_correlationid")
+        attributes = msgspec.convert(given, _Attributes, strict=False)
         return Heard(
             data=decoder.decode(value or b""),
             type=type_name,
-            source=attributes["ce_source"].partition("/")[2],
-            account_id=UUID(attributes["ce_accountid"]),
-            event_id=UUID(attributes["ce_id"]),
-            subject=attributes["ce_subject"],
-            version=int(attributes["ce_streamversion"]),
-            time=datetime.fromisoformat(attributes["ce_time"]),
-            correlation_id=UUID(correlation) if correlation else None,
-            traceparent=attributes.get("traceparent"),
+            source=attributes.ce_source.partition("/")[2],
+            account_id=attributes.ce_accountid,
+            event_id=attributes.ce_id,
+            subject=attributes.ce_subject,
+            version=attributes.ce_streamversion,
+            time=attributes.ce_time,
+            correlation_id=attributes.ce_correlationid,
+            traceparent=attributes.traceparent,
         )
-    except (KeyError, ValueError, msgspec.DecodeError) as error:
+    except msgspec.DecodeError as error:
         raise MalformedMessage(f"{type_name}: {type(error).__name__}: {error}") from error

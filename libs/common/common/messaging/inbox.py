@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,21 @@ class Inbox:
         crash_point("batch.after_commit")
         self._advanced()
 
+    async def skip(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Go on at these offsets, by topic and partition: the broker has forgotten what lay before, its source is asked."""
+        keys = sorted(positions)
+        async with self._database.transaction(None) as tx:
+            await self._record_offsets(
+                tx,
+                {
+                    "topics": [topic for topic, _ in keys],
+                    "partitions": [partition for _, partition in keys],
+                    "firsts": [positions[key] for key in keys],
+                    "nexts": [positions[key] for key in keys],
+                    "times": [None for _ in keys],
+                },
+            )
+
     def _sort(self, messages: Sequence[Message]) -> tuple[list[Arrived], list[Broken]]:
         arrived: list[Arrived] = []
         broken: list[Broken] = []
@@ -220,7 +236,10 @@ class Inbox:
         rows = await tx.all(
             "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::uuid[])"
             " ON CONFLICT DO NOTHING RETURNING event_id",
-            {"consumer": self.consumer, "ids": sorted({item.event.event_id for item in arrived})},
+            {
+                "consumer": self.consumer,
+                "ids": sorted({item.event.event_id for item in arrived}, key=attrgetter("int")),
+            },
         )
         return {row["event_id"] for row in rows}
 
@@ -233,26 +252,28 @@ class Inbox:
         """Record the next offsets; a batch that starts above the recorded one asks the source for what is missing."""
         if not messages:
             return
+        await self._record_offsets(tx, _ranges(messages))
+
+    async def _record_offsets(self, tx: Transaction, ranges: Mapping[str, list[Any]]) -> None:
         await tx.all(
             "SELECT advance_consumer(%(consumer)s, %(incarnation)s, %(topics)s, %(partitions)s,"
             " %(firsts)s, %(nexts)s, %(times)s::timestamptz[])",
-            {"consumer": self.consumer, "incarnation": self.incarnation, **_ranges(messages)},
+            {"consumer": self.consumer, "incarnation": self.incarnation, **ranges},
         )
 
 
 def _ranges(messages: Sequence[Message]) -> dict[str, list[Any]]:
-    ranges: dict[tuple[str, int], tuple[int, int, datetime | None]] = {}
+    by_partition: dict[tuple[str, int], list[Message]] = {}
     for message in messages:
-        key = (message.topic, message.partition)
-        first, last, time = ranges.get(key, (message.offset, message.offset, None))
-        ranges[key] = (min(first, message.offset), max(last, message.offset), _time(message) or time)
-    keys = sorted(ranges)
+        by_partition.setdefault((message.topic, message.partition), []).append(message)
+    keys = sorted(by_partition)
+    runs = [by_partition[key] for key in keys]
     return {
         "topics": [topic for topic, _ in keys],
         "partitions": [partition for _, partition in keys],
-        "firsts": [ranges[key][0] for key in keys],
-        "nexts": [ranges[key][1] + 1 for key in keys],
-        "times": [ranges[key][2] for key in keys],
+        "firsts": [min(message.offset for message in run) for run in runs],
+        "nexts": [max(message.offset for message in run) + 1 for run in runs],
+        "times": [next(filter(None, map(_time, reversed(run))), None) for run in runs],
     }
 
 
