@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from common.api.errors import ERROR_CODES, ApiError
+from common.database import is_away
 from common.eventsourcing.decider import DomainError
 from common.ids import new_id
 from common.telemetry import log_failure
@@ -63,8 +64,15 @@ def failure(
 
 
 def unexpected(error: Exception) -> Answer:
-    """What users see of an error nobody expected; the log has the rest."""
+    """What users see of an error nobody expected, or of a database that is away; the log has the rest."""
     log_failure("request_failed", error)
+    if is_away(error):
+        return failure(
+            503,
+            "SERVICE_UNAVAILABLE",
+            "The service cannot reach its database. Try again, with the same Idempotency-Key.",
+            headers={"Retry-After": "1"},
+        )
     return failure(
         500, "INTERNAL_ERROR", "Something went wrong on our side. Quote the request id to support."
     )

@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from common.api.app import REQUEST_ID, make_app
 from common.api.envelope import accepted, answer
@@ -41,6 +42,8 @@ FAILURES: dict[str, Exception] = {
     "absent": NothingThere("Not there."),
     "credits": ApiError("INSUFFICIENT_CREDITS", "Too few.", status=402, details={"needed": 2}),
     "bug": RuntimeError("password=hunter2"),
+    "shut down": psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
+    "away": psycopg.OperationalError("the connection to password=hunter2 is lost"),
 }
 
 
@@ -88,6 +91,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("absent", 404, "CONFLICT"),
         ("credits", 402, "INSUFFICIENT_CREDITS"),
         ("bug", 500, "INTERNAL_ERROR"),
+        ("shut down", 503, "SERVICE_UNAVAILABLE"),
+        ("away", 503, "SERVICE_UNAVAILABLE"),
     ],
 )
 async def test_every_failure_has_the_envelope(
@@ -116,6 +121,12 @@ async def test_an_unexpected_error_tells_nothing_of_the_inside(client: httpx.Asy
     text = (await client.get("/failures/bug/")).text
     assert "hunter2" not in text
     assert "RuntimeError" not in text
+
+
+async def test_a_database_that_is_away_is_worth_asking_again(client: httpx.AsyncClient) -> None:
+    answered = await client.get("/failures/away/")
+    assert answered.headers["retry-after"] == "1"
+    assert "hunter2" not in answered.text
 
 
 async def test_an_answer_that_breaks_off_is_not_made_to_look_complete() -> None:
