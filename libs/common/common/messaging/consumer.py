@@ -31,6 +31,9 @@ UNHURRIED_POLL_MS = 250
 """For topics on which nobody waits for an answer: polls cost the idle stack its processor time."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
+EMBEDDED_SESSION_MS, EMBEDDED_HEARTBEAT_MS = 4_000, 500
+"""The embedded broker ends a rebalance a second before a whole session is over, whoever has joined by then. It waits 3 s for
+the first member of a group, and forgets one whose session is shorter: that one would wait for ever."""
 COMMIT_SECONDS = 0.25
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
@@ -106,8 +109,8 @@ class Consumer:
             fetch_max_wait_ms=self._poll_ms if self._embedded else 500,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=HEARTBEAT_MS,
+            session_timeout_ms=EMBEDDED_SESSION_MS if self._embedded else SESSION_MS,
+            heartbeat_interval_ms=EMBEDDED_HEARTBEAT_MS if self._embedded else HEARTBEAT_MS,
             parser=parse,
             decoder=_decode,
             listener=listener,
