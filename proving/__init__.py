@@ -1,0 +1,1 @@
+"""The proofs behind docs/architecture/guarantees.md: `./igny8 prove`."""

@@ -1,0 +1,298 @@
+"""Kills, again and again, while tenants run pipelines; then the oracle has the word."""
+
+import math
+import random
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from common.messaging.consumer import group_of
+from igny8_local.demo.run import WordPress
+from rich.table import Table
+
+from proving.faults import Fault, NotFired, coverage, draw, strike
+from proving.load import Ledger, Tenant, finish
+from proving.oracle import Disturbance, Evidence, Finding, judge, repeated_calls, settled
+from proving.orders import Orders
+from proving.outcome import Outcome
+from tests.parts.fake_ai import FakeAI
+from tests.parts.ports import DeadlineMissed, wait_for
+from tests.parts.wordpress import RealWordPress
+from tests.support.product import Product, product
+
+TENANTS = 3
+FINISH_SECONDS = 240.0
+SETTLE_SECONDS = 120.0
+RECOVERY_TARGET = 10.0
+BROKER_TARGET = 20.0
+"""Seconds, at the 99th percentile: a broker of the embedded stack takes all services with it."""
+LONGEST_RECOVERY = 90.0
+AT_ONCE = ("killed at a point",)
+"""Faults whose effect on running work ends with the process itself."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`kills` counts processes killed, faults that kill nobody as well; `minutes` ends the campaign before, if given."""
+
+    kills: int
+    seed: int = field(default_factory=lambda: random.randrange(1_000_000))
+    minutes: float | None = None
+    wordpress: bool = False
+
+    def __str__(self) -> str:
+        rest = (f" --minutes {self.minutes:g}" if self.minutes else "") + (
+            " --wordpress" if self.wordpress else ""
+        )
+        return f"--kills {self.kills} --seed {self.seed}{rest}"
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault that fired; `recovery` in seconds, None where it took longer than is waited for."""
+
+    fault: Fault
+    at: float
+    recovery: float | None
+
+    @property
+    def kills(self) -> int:
+        """A fault that kills nobody counts like one that kills one."""
+        return max(1, self.fault.deaths)
+
+
+@dataclass
+class Report:
+    """What a campaign came to."""
+
+    wanted: Wanted
+    struck: list[Struck] = field(default_factory=list)
+    not_fired: list[Fault] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    runs: int = 0
+    calls: int = 0
+    repeated: int = 0
+    seconds: float = 0.0
+
+    @property
+    def kills(self) -> int:
+        return sum(each.kills for each in self.struck)
+
+    def outcomes(self) -> list[Outcome]:
+        """One line each for the kills, the recoveries and every check of the oracle."""
+        broker = [each for each in self.struck if each.fault.kind == "broker killed"]
+        others = [each for each in self.struck if each.fault.kind != "broker killed"]
+        kills = Outcome(
+            *("faults that fired", self.kills, self.kills, self.kills + len(self.not_fired)),
+            f"≥ {self.wanted.kills}",
+            self.kills >= self.wanted.kills,
+        )
+        repeated = Outcome(
+            *("AI calls repeated after a fault", self.repeated, 0, self.calls),
+            f"≤ {self.kills}",
+            self.repeated <= self.kills,
+        )
+        return [
+            kills,
+            *_recovery("recovery p99", others, RECOVERY_TARGET),
+            *_recovery("recovery of the broker p99", broker, BROKER_TARGET),
+            repeated,
+            *(
+                Outcome(each.check, len(each.found), 0, len(each.found), "0 findings", not each.found)
+                for each in self.findings
+            ),
+        ]
+
+
+def _recovery(name: str, struck: list[Struck], target: float) -> list[Outcome]:
+    if not struck:
+        return []
+    seconds = sorted(LONGEST_RECOVERY if each.recovery is None else each.recovery for each in struck)
+    value = percentile(seconds, 0.99)
+    return [Outcome(name, value, seconds[0], seconds[-1], f"≤ {target:g} s", value <= target)]
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """The smallest value that at least `share` of the values do not exceed."""
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+class Arena:
+    """A running stack with its tenants, and a prober: one more tenant, whose writes show that a service is back."""
+
+    def __init__(
+        self, stack: Product, orders: Orders, fake: FakeAI, folder: Path, wordpress: RealWordPress | None
+    ) -> None:
+        self.product = stack
+        self.fake = fake
+        self.ledger = Ledger()
+        self._orders = orders
+        self._wordpress = wordpress
+        self._broker_since = 0.0
+        self._disturbances: list[Disturbance] = []
+        places = [
+            _place(wordpress),
+            *[None] * TENANTS,
+        ]  # the first tenant publishes to WordPress, if there is one
+        self.tenants = [
+            Tenant(number, stack.url, folder, self.ledger, places[number]) for number in range(TENANTS)
+        ]
+        self._prober = Tenant(TENANTS, stack.url, folder, self.ledger)
+
+    def open(self) -> None:
+        for tenant in (*self.tenants, self._prober):
+            tenant.register()
+        for tenant in self.tenants:
+            tenant.start()
+
+    def strike(self, fault: Fault) -> Struck:
+        """Do it, and see everything recovered. Raises `NotFired`."""
+        at = strike(fault, self.product.stack, self._orders)
+        recovery: float | None = None
+        with suppress(DeadlineMissed):
+            self._recovered(fault.victims)
+            recovery = time.time() - at
+        if fault.kind == "broker killed":
+            self._broker_since = time.time()
+        until = at if fault.kind in AT_ONCE else time.time()
+        self._disturbances.append(Disturbance(at, until, fault.victims))
+        return Struck(fault, at, recovery)
+
+    def evidence(self) -> Evidence:
+        return Evidence(
+            self.product.stack,
+            self.ledger,
+            self.fake.calls(),
+            tuple(self._disturbances),
+            self._broker_since,
+            self._wordpress,
+        )
+
+    def _recovered(self, victims: tuple[str, ...]) -> None:
+        """Return when the victims are ready, a new write is accepted and each victim has taken it in."""
+        site = self._prober.add_site(f"Probe {len(self._disturbances)}")
+        (event_id,) = self._ask("gateway", _PROBE, str(site))
+        # What the gateway recorded counts when somebody else has heard it.
+        listeners = {victim for victim in victims if victim != "gateway"} or {"planner"}
+        for service in listeners:
+            wait_for(
+                lambda service=service: self._ask(service, _HEARD, group_of(service), event_id),  # type: ignore[misc]
+                LONGEST_RECOVERY,
+                what=f"{service} hears again",
+            )
+        wait_for(lambda: self._ready(victims), LONGEST_RECOVERY, what=f"{', '.join(victims)} are ready")
+
+    def _ready(self, victims: tuple[str, ...]) -> bool:
+        services = self.product.stack.services()
+        return {each.name for each in services if each.healthy} >= set(victims)
+
+    def _ask(self, service: str, query: str, *values: Any) -> Any:
+        """The first row; None while there is none or the database is away."""
+        try:
+            with psycopg.connect(self.product.stack.database_url(service, "owner")) as connection:
+                return connection.execute(query, values).fetchone()
+        except psycopg.OperationalError:
+            return None
+
+
+_PROBE = "SELECT event_id FROM events WHERE type = 'SiteAdded' AND data->>'site_id' = %s"
+_HEARD = "SELECT 1 FROM inbox WHERE consumer = %s AND event_id = %s"
+
+
+def _place(site: RealWordPress | None) -> WordPress | None:
+    return WordPress(site.url, site.user, site.app_password) if site else None
+
+
+def run(
+    wanted: Wanted,
+    say: Callable[[str], None] = lambda text: None,
+    heard: Callable[[Struck | Fault], None] = lambda each: None,
+) -> Report:
+    """Start a stack, disturb it as `wanted` says, and judge. `heard` gets every fault that fired, or did not."""
+    report = Report(wanted)
+    began = time.monotonic()
+    say("starting")
+    with arena(wanted) as field:
+        fight(field, report, say, heard)
+        calm(field, report, say)
+        report.findings = judge(field.evidence(), say)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+@contextmanager
+def arena(wanted: Wanted) -> Iterator[Arena]:
+    """A stack of its own with a fake AI server (and a WordPress, if wanted), and tenants at work."""
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="igny8-prove-")))
+        orders = Orders(folder / "orders")
+        fake = parts.enter_context(FakeAI())
+        site = parts.enter_context(RealWordPress()) if wanted.wordpress else None
+        environment = {
+            "IGNY8_AI_BASE_URL": fake.url,
+            "IGNY8_AI_KEY": fake.key,
+            "IGNY8_AI_MODEL": "gpt-4o-mini",
+            "IGNY8_AI_IMAGE_MODEL": "gpt-image-1",
+            "IGNY8_TRIAL_CREDITS": "1000000",
+            "IGNY8_ALLOWED_PRIVATE_HOSTS": urlsplit(site.url).netloc if site else "",
+        }
+        stack = parts.enter_context(product(**environment, **orders.environment))
+        opened = Arena(stack, orders, fake, folder, site)
+        opened.open()
+        yield opened
+
+
+def fight(
+    field: Arena, report: Report, say: Callable[[str], None], heard: Callable[[Struck | Fault], None]
+) -> None:
+    """Fault after fault, each after the last one's recovery, until enough have fired or the time is over."""
+    end = time.monotonic() + 60 * report.wanted.minutes if report.wanted.minutes else math.inf
+    for fault in draw(report.wanted.seed):
+        if report.kills >= report.wanted.kills or time.monotonic() > end:
+            return
+        say(str(fault))
+        try:
+            struck = field.strike(fault)
+        except NotFired:
+            report.not_fired.append(fault)
+            heard(fault)
+        else:
+            report.struck.append(struck)
+            heard(struck)
+
+
+def calm(field: Arena, report: Report, say: Callable[[str], None]) -> None:
+    """Let everybody end what was begun, and everything arrive."""
+    field.ledger.complaints += finish(field.tenants, FINISH_SECONDS, say)
+    say("waiting until everything has been heard and done")
+    settled(field.evidence(), SETTLE_SECONDS)
+    calls = field.fake.calls()
+    report.runs = sum(tenant.runs for tenant in field.tenants)
+    report.calls, report.repeated = len(calls), repeated_calls(calls)
+
+
+def table(report: Report) -> Table:
+    """Faults by kind: how many fired, how many did not, and how long recovery took."""
+    shown = Table("fault", "fired", "not fired", "recovery p50", "p99", "longest")
+    fired: dict[str, list[Struck]] = defaultdict(list)
+    for struck in report.struck:
+        fired[struck.fault.kind].append(struck)
+    missed: Counter[str] = Counter(fault.kind for fault in report.not_fired)
+    for kind in sorted({*fired, *missed}):
+        seconds = sorted(LONGEST_RECOVERY if s.recovery is None else s.recovery for s in fired[kind])
+        figures = [median(seconds), percentile(seconds, 0.99), seconds[-1]] if seconds else []
+        shown.add_row(kind, str(len(seconds)), str(missed[kind]), *(f"{figure:.1f} s" for figure in figures))
+    struck_points, points = coverage([struck.fault for struck in report.struck])
+    shown.caption = (
+        f"{report.kills} faults in {report.seconds:.0f} s, {struck_points} of {points} points;"
+        f" {report.runs} runs, {report.calls} AI calls; again: {report.wanted}"
+    )
+    return shown

@@ -1,0 +1,45 @@
+"""`prove --kills` on a terminal: a bar while it runs, then the faults by kind and what the oracle found."""
+
+import logging
+
+import structlog
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from proving.campaign import Report, Struck, Wanted, run, table
+from proving.faults import Fault
+from proving.outcome import Outcome
+
+
+def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
+    """Run the campaign and tell of it on `screen`."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    screen.print(f"the same faults again: ./igny8 prove {wanted}")
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    fired = 0
+    with Progress(*columns, console=screen, transient=True) as progress:
+        task = progress.add_task("", total=wanted.kills)
+
+        def heard(each: Struck | Fault) -> None:
+            nonlocal fired
+            if isinstance(each, Fault):
+                progress.print(f"[yellow]not fired[/] {each}")
+                return
+            fired += each.kills
+            progress.update(task, completed=fired)
+            if each.recovery is None:
+                progress.print(f"[red]not recovered[/] {each.fault}")
+
+        report = run(wanted, lambda text: progress.update(task, description=escape(text)), heard)
+    screen.print(table(report))
+    _tell(report, screen)
+    return report.outcomes()
+
+
+def _tell(report: Report, screen: Console) -> None:
+    for finding in report.findings:
+        if finding.found:
+            screen.print(f"[red]{escape(str(finding))}")
+        else:
+            screen.print(f"[green]holds[/] {finding.check}")

@@ -1,0 +1,185 @@
+"""A sample of the kills of `./igny8 prove`, and whether its oracle would see what goes wrong."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import psycopg
+import pytest
+from confluent_kafka import Producer
+
+from proving.campaign import Arena, Report, Struck, Wanted, arena, calm, run
+from proving.faults import Fault
+from proving.load import Accepted
+from proving.oracle import CHECKS, Disturbance, Evidence, judge
+
+KILLS = 20
+SEED = "IGNY8_PROVE_SEED"
+"""Set it to the seed a failure printed, to have the same faults again."""
+
+
+@pytest.mark.timeout(900)
+def test_a_sample_of_kills_changes_nothing() -> None:
+    wanted = Wanted(KILLS, int(os.environ.get(SEED) or random.randrange(1_000_000)))
+    print(f"again: {SEED}={wanted.seed}, or ./igny8 prove {wanted}")
+
+    def heard(each: Struck | Fault) -> None:
+        print(
+            f"{each.fault}: recovered in {each.recovery} s"
+            if isinstance(each, Struck)
+            else f"{each}: not fired"
+        )
+
+    report = run(wanted, heard=heard)
+    assert report.kills >= KILLS
+    assert [str(finding) for finding in report.findings if finding.found] == []
+    assert [str(each.fault) for each in report.struck if each.recovery is None] == []
+    assert report.runs > 0
+
+
+@dataclass
+class Court:
+    """An arena in which nothing went wrong and nothing moves any more, and what there is to judge."""
+
+    arena: Arena
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.arena.evidence()
+
+    def found(self, check: str, evidence: Evidence | None = None) -> str:
+        return "\n".join(CHECKS[check](evidence or self.evidence))
+
+    def spoil(self, service: str, *statements: str) -> None:
+        """Change a service's database behind its back."""
+        url = self.arena.product.stack.database_url(service, "owner")
+        with psycopg.connect(url) as connection:
+            for statement in statements:
+                assert connection.execute(statement.encode()).rowcount != 0
+
+
+@pytest.fixture(scope="module")
+def court() -> Iterator[Court]:
+    wanted = Wanted(0, seed=0)
+    with arena(wanted) as opened:
+        calm(opened, Report(wanted), lambda text: None)
+        assert [str(finding) for finding in judge(opened.evidence()) if finding.found] == []
+        yield Court(opened)
+
+
+def a_promise_not_kept(court: Court) -> None:
+    promise = court.arena.ledger.accepted[0]
+    court.arena.ledger.accepted.append(Accepted("run", uuid4(), promise.account_id, promise.site_id))
+
+
+def an_event_left_to_say(court: Court) -> None:
+    court.spoil("billing", "INSERT INTO outbox_dead_letters (position, error) VALUES (1, 'refused')")
+
+
+def an_event_never_heard(court: Court) -> None:
+    court.spoil("writer", "DELETE FROM inbox WHERE ctid = (SELECT ctid FROM inbox LIMIT 1)")
+
+
+def a_message_of_nobody(court: Court) -> None:
+    state = court.arena.product.stack.state()
+    assert state is not None
+    producer = Producer({"bootstrap.servers": state["kafka"]})
+    producer.produce("igny8.billing.events", value=b"{}", headers={"ce_id": str(uuid4())})
+    assert producer.flush(10) == 0
+
+
+def a_hole_in_a_stream(court: Court) -> None:
+    court.spoil(
+        "publisher",
+        "INSERT INTO events (account_id, stream, version, event_id, type, data, meta)"
+        " SELECT account_id, stream, version + 1000, gen_random_uuid(), type, data, meta FROM events LIMIT 1",
+    )
+
+
+def a_view_that_says_something_else(court: Court) -> None:
+    court.spoil(
+        "writer", "UPDATE content SET title = 'Another' WHERE ctid = (SELECT ctid FROM content LIMIT 1)"
+    )
+
+
+def a_replica_without_a_row(court: Court) -> None:
+    court.spoil("planner", "DELETE FROM replica_tasks WHERE ctid = (SELECT ctid FROM replica_tasks LIMIT 1)")
+
+
+def a_charge_twice(court: Court) -> None:
+    court.spoil(
+        "billing",
+        "INSERT INTO events (account_id, stream, version, event_id, type, data, meta)"
+        " SELECT account_id, stream, version + 1000, gen_random_uuid(), type, data, meta"
+        " FROM events WHERE type = 'CreditsDeducted' LIMIT 1",
+    )
+
+
+def a_usage_row_twice(court: Court) -> None:
+    court.spoil(
+        "billing",
+        "CREATE TEMPORARY TABLE again AS SELECT * FROM usage_log WHERE credits_used > 0 LIMIT 1",
+        "UPDATE again SET id = gen_random_uuid()",
+        "INSERT INTO usage_log SELECT * FROM again",
+    )
+
+
+def an_extra_post(court: Court) -> None:
+    published = court.arena.product.stack.layout.published
+    page = next(page for page in published.glob("*/*/pages/*.html"))
+    shutil.copy(page, page.with_stem(f"{page.stem}-2"))
+
+
+def a_medium_less(court: Court) -> None:
+    published = court.arena.product.stack.layout.published
+    next(medium for medium in published.glob("*/*/media/*")).unlink()
+
+
+PLANTED: list[tuple[Callable[[Court], None], str, str]] = [
+    (a_promise_not_kept, "every accepted request has its effect", "was accepted and is not there"),
+    (an_event_left_to_say, "nothing is left on its way", "billing: 1 refused outbox rows"),
+    (an_event_never_heard, "every event heard once by each listener", "writer never heard"),
+    (a_message_of_nobody, "the topics hold what was recorded", "which billing has not recorded"),
+    (a_hole_in_a_stream, "every stream is without gaps", "publisher: "),
+    (a_view_that_says_something_else, "views and replicas are what the facts say", "writer.content"),
+    (a_replica_without_a_row, "views and replicas are what the facts say", "planner misses"),
+    (a_charge_twice, "balance = charges = work delivered", "was charged 2 times"),
+    (a_usage_row_twice, "balance = charges = work delivered", "by the usage log"),
+    (an_extra_post, "one post and one medium for each", "pages instead of"),
+    (a_medium_less, "one post and one medium for each", "media instead of"),
+]
+
+
+@pytest.mark.parametrize(("plant", "check", "named"), PLANTED, ids=[plant.__name__ for plant, *_ in PLANTED])
+def test_the_oracle_names_what_was_planted(
+    plant: Callable[[Court], None], check: str, named: str, court: Court
+) -> None:
+    assert named not in court.found(check)
+    plant(court)
+    assert named in court.found(check)
+
+
+def test_the_oracle_names_a_call_that_was_paid_twice(court: Court) -> None:
+    evidence = court.evidence
+    again = evidence.calls[0].model_copy(update={"at": evidence.calls[0].at + 10})
+    owner = "planner"  # the first call of all clusters keywords
+    twice = replace(evidence, calls=(*evidence.calls, again))
+    assert "no fault was in between" in court.found("every AI step paid once", twice)
+    before = Disturbance(again.at - 20, again.at - 20, (owner,))
+    assert "no fault was in between" in court.found(
+        "every AI step paid once", replace(twice, disturbances=(before,))
+    )
+    between = Disturbance(again.at - 5, again.at - 5, (owner,))
+    assert court.found("every AI step paid once", replace(twice, disturbances=(between,))) == ""
+    elsewhere = Disturbance(again.at - 5, again.at - 5, ("writer",))
+    assert "no fault was in between" in court.found(
+        "every AI step paid once", replace(twice, disturbances=(elsewhere,))
+    )
+
+
+def test_the_oracle_names_a_call_that_was_never_made(court: Court) -> None:
+    fewer = replace(court.evidence, calls=court.evidence.calls[1:])
+    assert "for which there was no call" in court.found("every AI step paid once", fewer)
