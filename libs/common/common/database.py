@@ -5,7 +5,6 @@ Statements are compiled by SQLAlchemy and run by psycopg itself: its own executi
 """
 
 import asyncio
-import dataclasses
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -221,7 +220,7 @@ class Transaction(Sql):
             self._tenant_set = True
             state, version = decider.initial, 0
             for type_name, data, at_version in await cursor.fetchall():
-                state = decider.evolve(state, decider.types.decode_json(type_name, data.encode()))
+                state = decider.evolve(state, decider.types.decode_json(type_name, data))
                 version = at_version
             self._loaded[stream] = (state, version)
         return self._loaded[stream]
@@ -275,7 +274,7 @@ class Transaction(Sql):
         assert row is not None
         positions, at = row
         recorded = [
-            dataclasses.replace(fact, position=position, recorded_at=at)
+            msgspec.structs.replace(fact, position=position, recorded_at=at)
             for position, fact in zip(positions, recorded, strict=True)
         ]
         self.recorded_something = True

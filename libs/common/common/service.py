@@ -24,7 +24,7 @@ from common.contracts.base import CONTROL_TOPIC
 from common.database import Database
 from common.jobs.worker import JobHandler, JobWorker
 from common.messaging.catch_up import CatchUpSource, ask
-from common.messaging.consumer import UNHURRIED_POLL_MS, Consumer, group_of
+from common.messaging.consumer import UNHURRIED_WAIT_MS, Consumer, group_of
 from common.messaging.dead_letters import Retrier
 from common.messaging.direct import DirectProducer
 from common.messaging.inbox import Inbox
@@ -177,7 +177,7 @@ async def start(process: Process) -> None:
             [CONTROL_TOPIC],
             embedded=embedded,
             take=source.take,
-            poll_ms=UNHURRIED_POLL_MS,
+            embedded_wait_ms=UNHURRIED_WAIT_MS,
         )
         await consumer.run(loop.beat)
 

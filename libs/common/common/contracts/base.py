@@ -9,7 +9,7 @@ import msgspec
 SERVICES = ("gateway", "planner", "writer", "billing", "publisher")
 
 
-class Contract(msgspec.Struct, frozen=True, kw_only=True):
+class Contract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A public event's data. Readers ignore unknown fields; a new field needs a default (see docs/architecture/contracts.md)."""
 
 

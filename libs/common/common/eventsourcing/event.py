@@ -12,7 +12,7 @@ JSON = dict[str, Any]
 Upcaster = Callable[[JSON], JSON]
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A fact of one aggregate, named in the past tense. Stored under its class name; never edited once released."""
 
 
@@ -25,7 +25,7 @@ class UnknownEvent(Exception):
     """The store holds a type that this code has no class for: an older version runs, or a class was renamed."""
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who and what caused an event; ids only."""
 
     correlation_id: UUID | None = None
@@ -36,8 +36,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[E]):
+class Recorded(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """One event as the store keeps it. `position` orders a service's store, `version` its stream (from 1)."""
 
     position: int
@@ -62,34 +61,33 @@ class EventTypes:
     classes: tuple[type[Event], ...]
     upcasters: Mapping[str, tuple[Upcaster, ...]] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    _decoders: dict[str, "msgspec.json.Decoder[Any]"] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def decode(self, type_name: str, data: JSON) -> Event:
         """The event of a stored row; raises `UnknownEvent` or `msgspec.ValidationError`."""
         for upcast in self.upcasters.get(type_name, ()):
             data = upcast(data)
         name = self.renamed.get(type_name, type_name)
-        for cls in self.classes:
-            if cls.__name__ == name:
-                return msgspec.convert(data, cls)
-        raise UnknownEvent(f"no class for stored event type {type_name!r}")
+        event: Event = msgspec.convert(data, self._class(name))
+        return event
 
-    def decode_json(self, type_name: str, data: bytes) -> Event:
+    def decode_json(self, type_name: str, data: str | bytes) -> Event:
         """Like `decode` from the JSON text: the fast path, one pass, when nothing is to be upcast."""
         if type_name in self.upcasters or type_name in self.renamed:
             return self.decode(type_name, msgspec.json.decode(data))
-        decoder = _decoders.get((self.classes, type_name))
+        decoder = self._decoders.get(type_name)
         if decoder is None:
-            for cls in self.classes:
-                if cls.__name__ == type_name:
-                    decoder = _decoders[(self.classes, type_name)] = msgspec.json.Decoder(cls)
-                    break
-            else:
-                raise UnknownEvent(f"no class for stored event type {type_name!r}")
+            decoder = self._decoders[type_name] = msgspec.json.Decoder(self._class(type_name))
         event: Event = decoder.decode(data)
         return event
 
-
-_decoders: dict[tuple[tuple[type[Event], ...], str], msgspec.json.Decoder[Any]] = {}
+    def _class(self, name: str) -> type[Event]:
+        for cls in self.classes:
+            if cls.__name__ == name:
+                return cls
+        raise UnknownEvent(f"no class for stored event type {name!r}")
 
 
 def merge_types(groups: Iterable[EventTypes]) -> EventTypes:

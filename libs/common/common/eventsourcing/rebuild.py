@@ -9,7 +9,9 @@ nothing is written. Needs the owner's role, which row-level security lets see al
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
+from operator import attrgetter
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
@@ -170,14 +172,18 @@ class Beside:
             return [_recorded(row, self._types) for row in await cursor.fetchall()]
 
     async def _apply(self, facts: Sequence[Recorded[Event]]) -> None:
-        """As the service does it: every call has facts of one stream, under their account."""
+        """As the service does it: every call has facts of one stream, under their account.
+
+        One account after the other: between accounts there is no order, and each needs a statement of its own.
+        """
         path = sql.SQL("SET LOCAL search_path TO {}")
         await self._connection.execute(
             path.format(sql.SQL(", ").join(map(sql.Identifier, (self.schema, LIVE))))
         )
         tables = Sql(self._connection)
         account: UUID | None = None
-        for stream, run in groupby(facts, key=lambda fact: fact.stream):
+        by_account = sorted(facts, key=lambda fact: fact.account_id.int)  # stable: positions stay in order
+        for stream, run in groupby(by_account, key=attrgetter("stream")):
             recorded = list(run)
             try:
                 if recorded[0].account_id != account:
@@ -307,14 +313,18 @@ async def _columns(connection: Connection, table: str) -> _Columns:
 def _recorded(row: Sequence[Any], types: EventTypes) -> Recorded[Event]:
     position, account_id, stream, version, event_id, type_name, data, meta, recorded_at = row
     try:
-        event = types.decode_json(type_name, data.encode())
-        return Recorded(
-            position, account_id, stream, version, event_id, event, _META.decode(meta), recorded_at
-        )
+        event = types.decode_json(type_name, data)
+        return Recorded(position, account_id, stream, version, event_id, event, _meta(meta), recorded_at)
     except Exception as error:
         raise RebuildFailed(
             f"The fact {type_name} at position {position} ({stream}, version {version}) cannot be read: {error}"
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _meta(text: str) -> Meta:
+    """What one request or event caused lies together in the store and has one meta."""
+    return _META.decode(text)
 
 
 _META = msgspec.json.Decoder(Meta)

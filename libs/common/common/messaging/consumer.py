@@ -7,6 +7,7 @@ pass the failed message for good or deliver it again at once and without limit (
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import structlog
@@ -24,11 +25,14 @@ log = structlog.get_logger()
 
 MAX_RECORDS = 500
 """At a tenth of a millisecond an event, a batch stays near 50 ms and holds its accounts' locks no longer."""
-POLL_MS = 20
-"""FastStream sleeps as long as it polled when nothing came; short polls keep that out of the latency. The embedded
-broker never wakes a waiting fetch (250 ms a hop otherwise), so there a fetch waits no longer than this either."""
-UNHURRIED_POLL_MS = 250
-"""For topics on which nobody waits for an answer: polls cost the idle stack its processor time."""
+FETCH_WAIT_MS = 500
+"""How long Kafka holds back the answer to a fetch when nothing is there; a message ends the wait."""
+EMBEDDED_WAIT_MS = 10
+"""The embedded broker never wakes a waiting fetch: half of this is added to each hop."""
+UNHURRIED_WAIT_MS = 250
+"""The same for topics on which nobody waits for an answer: fetches cost the idle stack its processor time."""
+POLL_MS = 1_000
+"""A turn of the loop when nothing comes."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
 EMBEDDED_SESSION_MS, EMBEDDED_HEARTBEAT_MS = 4_000, 500
@@ -57,15 +61,14 @@ class Consumer:
         embedded: bool,
         take: Take,
         inbox: Inbox | None = None,
-        poll_ms: int = POLL_MS,
+        embedded_wait_ms: int = EMBEDDED_WAIT_MS,
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = topics
-        self._embedded = embedded
+        self._fetch_wait_ms = embedded_wait_ms if embedded else FETCH_WAIT_MS
         self._take = take
         self._inbox = inbox
-        self._poll_ms = poll_ms
         self._handled: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
@@ -104,9 +107,7 @@ class Consumer:
             *self._topics,
             group_id=self._group,
             batch=True,
-            max_records=MAX_RECORDS,
-            batch_timeout_ms=self._poll_ms,
-            fetch_max_wait_ms=self._poll_ms if self._embedded else 500,
+            fetch_max_wait_ms=self._fetch_wait_ms,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=EMBEDDED_SESSION_MS if self._embedded else SESSION_MS,
@@ -121,6 +122,7 @@ class Consumer:
         async def handle(_body: Any, message: KafkaMessage) -> None:
             await self._handle(message)
 
+        subscriber.get_msg = _next_batch  # type: ignore[method-assign]
         listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
         await broker.start()
         try:
@@ -236,6 +238,12 @@ class _Assignment(ConsumerRebalanceListener):
                 await asyncio.sleep(0.5)
             else:
                 return
+
+
+async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+    """In place of FastStream's, which sleeps as long as it polled whenever nothing came: events would wait for it."""
+    batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+    return tuple(chain.from_iterable(batches.values()))
 
 
 async def _decode(message: KafkaMessage) -> Any:

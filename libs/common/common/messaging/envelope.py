@@ -22,7 +22,7 @@ class Unknown(Contract, frozen=True):
     """Stands for the data of a type this code does not know: a newer service said it."""
 
 
-class Heard(msgspec.Struct, Generic[D], frozen=True):
+class Heard(msgspec.Struct, Generic[D], frozen=True, gc=False):
     """A public event as a listener gets it. `version` is the version of the `subject` stream it was recorded at."""
 
     data: D
@@ -71,7 +71,7 @@ def headers_of(
     return str(fact.account_id).encode(), headers, msgspec.json.encode(contract)
 
 
-class _Attributes(msgspec.Struct):
+class _Attributes(msgspec.Struct, gc=False):
     """The headers of a message of ours."""
 
     ce_type: str

@@ -261,7 +261,7 @@ def _recorded(row: Sequence[Any], types: EventTypes) -> Recorded[Event]:
         stream,
         version,
         event_id,
-        types.decode_json(type_name, data.encode()),
+        types.decode_json(type_name, data),
         msgspec.convert(meta, Meta),
         recorded_at,
     )
