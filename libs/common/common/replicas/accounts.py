@@ -3,7 +3,6 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert
 
 from common.api.errors import not_found, validation
@@ -20,13 +19,14 @@ from common.database import Row, Sql, Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
 from common.replicas import metadata
+from common.views import upsert_rows, uuid_column
 
 ACCOUNT_STREAM = "account"
 
 replica_accounts = sa.Table(
     "replica_accounts",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("slug", sa.Text),
     sa.Column("status", sa.Text),
@@ -35,8 +35,8 @@ replica_accounts = sa.Table(
 replica_sites = sa.Table(
     "replica_sites",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("site_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("site_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("slug", sa.Text, nullable=False),
@@ -46,9 +46,9 @@ replica_sites = sa.Table(
 replica_sectors = sa.Table(
     "replica_sectors",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("sector_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("site_id", PgUUID(as_uuid=True), nullable=False),
+    uuid_column("account_id"),
+    uuid_column("sector_id", primary_key=True),
+    uuid_column("site_id"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False),
@@ -85,77 +85,58 @@ async def account_registered(event: Heard[AccountRegistered], tx: Transaction) -
 @reactions.on(SiteAdded, SiteChanged)
 async def site_changed(event: Heard[Any], tx: Transaction) -> None:
     site = event.data
-    await _upsert(
-        tx,
-        replica_sites,
-        "site_id",
-        account_id=event.account_id,
-        site_id=site.site_id,
-        version=event.version,
-        name=site.name,
-        slug=site.slug,
-        domain=site.domain,
-        archived=site.status == "archived",
-    )
+    row = {
+        "account_id": event.account_id,
+        "site_id": site.site_id,
+        "version": event.version,
+        "name": site.name,
+        "slug": site.slug,
+        "domain": site.domain,
+        "archived": site.status == "archived",
+    }
+    await upsert_rows(tx, replica_sites, [row], newer_by="version")
 
 
 @reactions.on(SectorAdded, SectorChanged)
 async def sector_changed(event: Heard[Any], tx: Transaction) -> None:
     sector = event.data
-    await _upsert(
-        tx,
-        replica_sectors,
-        "sector_id",
-        account_id=event.account_id,
-        sector_id=sector.sector_id,
-        site_id=sector.site_id,
-        version=event.version,
-        name=sector.name,
-        archived=False,
-    )
+    row = {
+        "account_id": event.account_id,
+        "sector_id": sector.sector_id,
+        "site_id": sector.site_id,
+        "version": event.version,
+        "name": sector.name,
+        "archived": False,
+    }
+    await upsert_rows(tx, replica_sectors, [row], newer_by="version")
 
 
 @reactions.on(SiteArchived)
 async def site_archived(event: Heard[SiteArchived], tx: Transaction) -> None:
     """A row that stays as a tombstone: an older change that arrives later must not bring the site back."""
-    await _upsert(
-        tx,
-        replica_sites,
-        "site_id",
-        account_id=event.account_id,
-        site_id=event.data.site_id,
-        version=event.version,
-        name="",
-        slug="",
-        domain="",
-        archived=True,
-    )
+    row = {
+        "account_id": event.account_id,
+        "site_id": event.data.site_id,
+        "version": event.version,
+        "name": "",
+        "slug": "",
+        "domain": "",
+        "archived": True,
+    }
+    await upsert_rows(tx, replica_sites, [row], newer_by="version")
 
 
 @reactions.on(SectorArchived)
 async def sector_archived(event: Heard[SectorArchived], tx: Transaction) -> None:
-    await _upsert(
-        tx,
-        replica_sectors,
-        "sector_id",
-        account_id=event.account_id,
-        sector_id=event.data.sector_id,
-        site_id=event.data.site_id,
-        version=event.version,
-        name="",
-        archived=True,
-    )
-
-
-async def _upsert(tx: Transaction, table: sa.Table, key: str, **values: Any) -> None:
-    statement = insert(table).values(**values)
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[key],
-            set_={name: statement.excluded[name] for name in values if name not in (key, "account_id")},
-            where=table.c.version < statement.excluded.version,
-        )
-    )
+    row = {
+        "account_id": event.account_id,
+        "sector_id": event.data.sector_id,
+        "site_id": event.data.site_id,
+        "version": event.version,
+        "name": "",
+        "archived": True,
+    }
+    await upsert_rows(tx, replica_sectors, [row], newer_by="version")
 
 
 async def require_site(sql: Sql, site_id: object) -> Row:

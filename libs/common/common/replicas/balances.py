@@ -3,8 +3,6 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
-from sqlalchemy.dialects.postgresql import insert
 
 from common.api.errors import ApiError
 from common.contracts.billing import (
@@ -19,11 +17,12 @@ from common.database import Sql, Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
 from common.replicas import metadata
+from common.views import upsert_rows, uuid_column
 
 replica_balances = sa.Table(
     "replica_balances",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("balance", sa.BigInteger, nullable=False),
     sa.Column("available", sa.BigInteger, nullable=False),
@@ -34,19 +33,13 @@ reactions = Reactions()
 
 @reactions.on(CreditsGranted, CreditsReserved, CreditsDeducted, CreditsReleased, CreditsExpired)
 async def balance_changed(event: Heard[Any], tx: Transaction) -> None:
-    statement = insert(replica_balances).values(
-        account_id=event.account_id,
-        version=event.version,
-        balance=event.data.balance,
-        available=event.data.available,
-    )
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["account_id"],
-            set_={name: statement.excluded[name] for name in ("version", "balance", "available")},
-            where=replica_balances.c.version < statement.excluded.version,
-        )
-    )
+    row = {
+        "account_id": event.account_id,
+        "version": event.version,
+        "balance": event.data.balance,
+        "available": event.data.available,
+    }
+    await upsert_rows(tx, replica_balances, [row], newer_by="version")
 
 
 def credits(amount: Millicredits) -> float | int:

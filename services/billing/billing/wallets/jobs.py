@@ -12,7 +12,7 @@ from common.database import Database, Transaction
 from common.eventsourcing.event import Event
 from common.jobs.job import IMPORT, Job
 from common.jobs.worker import JobHandler, Work
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import insert
 
 from billing import metadata
@@ -26,7 +26,7 @@ EXPIRE = Job("expire_credits", time_limit=60, attempts=1_000_000, priority=IMPOR
 schedule = sa.Table(
     "expiry_schedule",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
 )
 """When an account's job runs next. No view: it says what the queue holds, not what happened."""

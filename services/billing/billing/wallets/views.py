@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from billing import metadata
 from billing.wallets.decisions import WALLET
@@ -31,7 +31,7 @@ from billing.wallets.events import (
 wallets = sa.Table(
     "wallets",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("balance", sa.BigInteger, nullable=False),
     sa.Column("reserved", sa.BigInteger, nullable=False),
@@ -41,8 +41,8 @@ wallets = sa.Table(
 grants = sa.Table(
     "credit_grants",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("grant_id", PgUUID(as_uuid=True), nullable=False),
+    uuid_column("account_id"),
+    uuid_column("grant_id"),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("amount", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True)),
@@ -53,8 +53,8 @@ grants = sa.Table(
 transactions = sa.Table(
     "credit_transactions",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -68,13 +68,13 @@ transactions = sa.Table(
 usage_log = sa.Table(
     "usage_log",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("operation_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("item_id", PgUUID(as_uuid=True)),
-    sa.Column("run_id", PgUUID(as_uuid=True)),
-    sa.Column("site_id", PgUUID(as_uuid=True)),
+    uuid_column("operation_id"),
+    uuid_column("item_id", nullable=True),
+    uuid_column("run_id", nullable=True),
+    uuid_column("site_id", nullable=True),
     sa.Column("operation_type", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("credits_used", sa.BigInteger, nullable=False),
@@ -85,8 +85,8 @@ usage_log = sa.Table(
 reservations = sa.Table(
     "reservations",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("operation_id", PgUUID(as_uuid=True), nullable=False),
+    uuid_column("account_id"),
+    uuid_column("operation_id"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("function", sa.Text, nullable=False),
     sa.Column("items", sa.Integer, nullable=False),

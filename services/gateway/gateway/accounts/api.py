@@ -11,9 +11,11 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_site
 from common.database import Row, Transaction
 from common.outbound import ForbiddenUrl
 from common.outbound import parse as parse_url
+from common.views import among
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -147,7 +149,7 @@ async def list_sites(
     _may_see_deleted(caller, deleted)
     query = sa.select(sites).where(sites.c.archived == deleted)
     if caller.site_ids is not None:
-        query = query.where(sites.c.id.in_(list(caller.site_ids)))
+        query = query.where(among(sites.c.id, caller.site_ids))
     async with runtime.database.transaction(caller.account_id) as tx:
         columns = {"created_at": sites.c.created_at, "name": sites.c.name}
         found = await paginate(tx, query, page, request, ordering=columns, tie=sites.c.id, show=_site_out)
@@ -165,7 +167,7 @@ async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
 
 @router.get("/sites/{site_id}/", summary="A site", response_model=SiteOut)
 async def get_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     async with runtime.database.transaction(caller.account_id) as tx:
         return answer(_site_out(await site_named(tx, site_id)))
 
@@ -182,7 +184,7 @@ async def patch_site(site_id: UUID, body: SiteChanges, caller: Caller, runtime: 
 
 @router.delete("/sites/{site_id}/", status_code=204, summary="Archive a site")
 async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     version = await _handle(runtime, caller, ArchiveSite(site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
@@ -198,7 +200,7 @@ async def restore_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answe
 async def list_sectors(
     site_id: UUID, caller: Caller, runtime: Runtime, page: Page, request: Request, deleted: Deleted = False
 ) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     _may_see_deleted(caller, deleted)
     query = sa.select(sectors).where(sectors.c.site_id == site_id, sectors.c.archived == deleted)
     async with runtime.database.transaction(caller.account_id) as tx:
@@ -210,7 +212,7 @@ async def list_sectors(
 
 @router.post("/sites/{site_id}/sectors/", status_code=201, summary="Add a sector", response_model=SectorOut)
 async def add_sector(site_id: UUID, body: SectorIn, caller: Caller, runtime: Runtime) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     sector_id = caller.new_id("sector")
     slug = given_slug(body.slug) if body.slug else slug_of(body.name)
@@ -220,7 +222,7 @@ async def add_sector(site_id: UUID, body: SectorIn, caller: Caller, runtime: Run
 
 @router.get("/sites/{site_id}/sectors/{sector_id}/", summary="A sector", response_model=SectorOut)
 async def get_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     async with runtime.database.transaction(caller.account_id) as tx:
         await site_named(tx, site_id)
         return answer(_sector_out(await sector_named(tx, site_id, sector_id)))
@@ -237,7 +239,7 @@ async def put_sector(
 async def patch_sector(
     site_id: UUID, sector_id: UUID, body: SectorChanges, caller: Caller, runtime: Runtime
 ) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     slug = given_slug(body.slug) if body.slug else None
     command = ChangeSector(sector_id, site_id, body.name, slug, body.industry_sector, body.is_active)
@@ -246,7 +248,7 @@ async def patch_sector(
 
 @router.delete("/sites/{site_id}/sectors/{sector_id}/", status_code=204, summary="Archive a sector")
 async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
@@ -258,14 +260,14 @@ async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime
     response_model=SectorOut,
 )
 async def restore_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     command = RestoreSector(sector_id, site_id)
     return await _save_sector(runtime, caller, site_id, sector_id, command, 200)
 
 
 async def _change_site(site_id: UUID, body: SiteChanges, caller: CallerOf, runtime: RuntimeOf) -> Answer:
-    _must_see(caller, site_id)
+    require_site(site_id, caller)
     caller.require("manage")
     slug = given_slug(body.slug) if body.slug else None
     command = ChangeSite(site_id, body.name, slug, body.domain, body.industry, body.status, body.is_active)
@@ -331,11 +333,6 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, command: AccountCommand)
         return (await tx.handle(ACCOUNT, caller.account_id, command)).version
 
     return await runtime.database.run(caller.account_id, work, caller.meta)
-
-
-def _must_see(caller: CallerOf, site_id: UUID) -> None:
-    if not caller.may_see(site_id):
-        raise not_found("Site", site_id)
 
 
 def _may_see_deleted(caller: CallerOf, deleted: bool) -> None:

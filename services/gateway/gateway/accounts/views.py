@@ -9,8 +9,7 @@ from common.api.errors import not_found
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
-from sqlalchemy.dialects.postgresql import insert
+from common.views import change_rows, put_rows, time_columns, uuid_column
 
 from gateway import metadata
 from gateway.accounts.decisions import ACCOUNT
@@ -29,30 +28,22 @@ from gateway.accounts.events import (
     SiteWordPressConfigured,
 )
 
-
-def _times() -> tuple[sa.Column[Any], sa.Column[Any]]:
-    return (
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-    )
-
-
 accounts = sa.Table(
     "accounts",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("slug", sa.Text, nullable=False, unique=True),
     sa.Column("name_cipher", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("trial_ends_at", sa.DateTime(timezone=True), nullable=False),
-    *_times(),
+    *time_columns(),
 )
 members = sa.Table(
     "members",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("user_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
+    uuid_column("user_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
@@ -60,8 +51,8 @@ members = sa.Table(
 sites = sa.Table(
     "sites",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("slug", sa.Text, nullable=False),
@@ -72,21 +63,21 @@ sites = sa.Table(
     sa.Column("archived", sa.Boolean, nullable=False),
     sa.Column("wp_url", sa.Text),
     sa.Column("wp_username", sa.Text),
-    *_times(),
+    *time_columns(),
 )
 sectors = sa.Table(
     "sectors",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("site_id", PgUUID(as_uuid=True), nullable=False),
+    uuid_column("account_id"),
+    uuid_column("id", primary_key=True),
+    uuid_column("site_id"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("slug", sa.Text, nullable=False),
     sa.Column("industry_sector", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False),
-    *_times(),
+    *time_columns(),
 )
 
 
@@ -105,77 +96,46 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
     event = fact.event
     match event:
         case AccountRegistered():
-            await _write(
-                sql,
-                accounts,
-                fact,
-                slug=event.slug,
-                name_cipher=event.name_cipher,
-                status=event.status,
-                trial_ends_at=sa.cast(event.trial_ends_at, sa.DateTime(timezone=True)),
-            )
+            row: dict[str, Any] = {
+                "slug": event.slug,
+                "name_cipher": event.name_cipher,
+                "status": event.status,
+                "trial_ends_at": event.trial_ends_at,
+            }
+            await put_rows(sql, accounts, fact, [row])
         case MembershipChanged(user_id, role, active):
-            await _write(sql, members, fact, user_id=user_id, role=role, active=active)
+            await put_rows(sql, members, fact, [{"user_id": user_id, "role": role, "active": active}])
         case SiteAdded() | SiteChanged() | SiteRestored():
-            await _write(
-                sql,
-                sites,
-                fact,
-                id=event.site_id,
-                name=event.name,
-                slug=event.slug,
-                domain=event.domain,
-                industry=event.industry,
-                status=event.status,
-                is_active=event.is_active,
-                archived=False,
-            )
+            row = {
+                "id": event.site_id,
+                "name": event.name,
+                "slug": event.slug,
+                "domain": event.domain,
+                "industry": event.industry,
+                "status": event.status,
+                "is_active": event.is_active,
+                "archived": False,
+            }
+            await put_rows(sql, sites, fact, [row])
         case SiteWordPressConfigured(site_id, url, username):
-            await _change(sql, sites, fact, site_id, wp_url=url, wp_username=username)
+            await change_rows(sql, sites, fact, [site_id], wp_url=url, wp_username=username)
         case SiteArchived(site_id):
-            await _change(sql, sites, fact, site_id, archived=True)
+            await change_rows(sql, sites, fact, [site_id], archived=True)
         case SectorAdded() | SectorChanged() | SectorRestored():
-            await _write(
-                sql,
-                sectors,
-                fact,
-                id=event.sector_id,
-                site_id=event.site_id,
-                name=event.name,
-                slug=event.slug,
-                industry_sector=event.industry_sector,
-                is_active=event.is_active,
-                archived=False,
-            )
+            row = {
+                "id": event.sector_id,
+                "site_id": event.site_id,
+                "name": event.name,
+                "slug": event.slug,
+                "industry_sector": event.industry_sector,
+                "is_active": event.is_active,
+                "archived": False,
+            }
+            await put_rows(sql, sectors, fact, [row])
         case SectorArchived(sector_id):
-            await _change(sql, sectors, fact, sector_id, archived=True)
+            await change_rows(sql, sectors, fact, [sector_id], archived=True)
         case _:
             assert_never(event)
-
-
-async def _write(sql: Sql, table: sa.Table, fact: Recorded[AccountEvent], **values: Any) -> None:
-    """Insert or bring up to date; a fact that is applied again changes nothing."""
-    row = {"account_id": fact.account_id, "version": fact.version, **values}
-    if "created_at" in table.c:
-        row |= {"created_at": fact.recorded_at, "updated_at": fact.recorded_at}
-    keys = [column.name for column in table.primary_key]
-    statement = insert(table).values(**row)
-    changed = {
-        n: statement.excluded[n] for n in row if n not in keys and n not in ("account_id", "created_at")
-    }
-    await sql.execute(
-        statement.on_conflict_do_update(
-            index_elements=keys, set_=changed, where=table.c.version < statement.excluded.version
-        )
-    )
-
-
-async def _change(sql: Sql, table: sa.Table, fact: Recorded[AccountEvent], id: UUID, **values: Any) -> None:
-    await sql.execute(
-        sa.update(table)
-        .where(table.c.id == id, table.c.version < fact.version)
-        .values(version=fact.version, updated_at=fact.recorded_at, **values)
-    )
 
 
 PROJECTION = Projection("accounts", (ACCOUNT.category,), (accounts, members, sites, sectors), apply)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from common.contracts.control import ProgressReported
 from common.database import Database, Row, Transaction
 from common.messaging.envelope import Heard
+from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from gateway import metadata
 
@@ -28,9 +28,9 @@ KEPT_PROGRESS = 10_000
 live_events = sa.Table(
     "live_events",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("event_id", PgUUID(as_uuid=True), nullable=False),
+    uuid_column("event_id"),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("data", JSONB, nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),

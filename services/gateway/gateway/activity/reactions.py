@@ -1,7 +1,6 @@
 """What the gateway hears, and what it notes of it: rows for progress, and a live update."""
 
 from typing import Any
-from uuid import UUID
 
 from common.contracts.billing import CreditsDeducted, CreditsRefused, CreditsReserved
 from common.contracts.control import ProgressReported
@@ -22,9 +21,10 @@ from common.contracts.writer import ContentGenerated, ImagePromptsGenerated, Ima
 from common.database import Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
+from common.views import upsert_rows
 
 from gateway.activity.live import LiveUpdates
-from gateway.activity.views import end_operation, items, operations, runs, stages, write
+from gateway.activity.views import end_operation, items, operations, runs, stages
 
 OUTCOMES = (KeywordsClustered, IdeasGenerated, ContentGenerated, ImagePromptsGenerated, ImagesGenerated)
 
@@ -44,39 +44,39 @@ def reactions(live: LiveUpdates) -> Reactions:
 notes = Reactions()
 
 
-def _operation(event: Heard[Any]) -> dict[str, UUID]:
+def _operation(event: Heard[Any]) -> dict[str, Any]:
     return {"account_id": event.account_id, "operation_id": event.data.operation_id}
 
 
-def _item(event: Heard[Any]) -> dict[str, UUID]:
+def _item(event: Heard[Any]) -> dict[str, Any]:
     return {**_operation(event), "item_id": event.data.item_id}
 
 
-def _run(event: Heard[Any]) -> dict[str, UUID]:
+def _run(event: Heard[Any]) -> dict[str, Any]:
     return {"account_id": event.account_id, "run_id": event.data.run_id}
+
+
+def _stage(event: Heard[Any]) -> dict[str, Any]:
+    return {**_run(event), "stage": event.data.stage}
 
 
 @notes.on(AIOperationRequested)
 async def requested(event: Heard[AIOperationRequested], tx: Transaction) -> None:
     data = event.data
-    await write(
-        tx,
-        operations,
-        _operation(event),
-        {
-            "function": data.function,
-            "items": len(data.items),
-            "site_id": data.site_id,
-            "sector_id": data.sector_id,
-            "run_id": data.run_id,
-            "requested_at": event.time,
-        },
-    )
+    values = {
+        "function": data.function,
+        "items": len(data.items),
+        "site_id": data.site_id,
+        "sector_id": data.sector_id,
+        "run_id": data.run_id,
+        "requested_at": event.time,
+    }
+    await upsert_rows(tx, operations, [_operation(event) | values])
 
 
 @notes.on(CreditsReserved)
 async def reserved(event: Heard[CreditsReserved], tx: Transaction) -> None:
-    await write(tx, operations, _operation(event), {"reserved_at": event.time})
+    await upsert_rows(tx, operations, [_operation(event) | {"reserved_at": event.time}])
 
 
 @notes.on(CreditsRefused)
@@ -87,14 +87,15 @@ async def refused(event: Heard[CreditsRefused], tx: Transaction) -> None:
 
 @notes.on(CreditsDeducted)
 async def deducted(event: Heard[CreditsDeducted], tx: Transaction) -> None:
-    await write(tx, items, _item(event), {"credits": event.data.amount})
+    await upsert_rows(tx, items, [_item(event) | {"credits": event.data.amount}])
 
 
 @notes.on(*OUTCOMES)
 async def succeeded(event: Heard[Any], tx: Transaction) -> None:
     if getattr(event.data, "charge", None) is None:  # a part of a long list: the last one carries the charge
         return
-    await write(tx, items, _item(event), {"outcome": "succeeded", "error_code": None, "message": None})
+    values = {"outcome": "succeeded", "error_code": None, "message": None}
+    await upsert_rows(tx, items, [_item(event) | values])
 
 
 @notes.on(AIOperationFailed)
@@ -125,31 +126,31 @@ async def cancelled(event: Heard[AIOperationCancelled], tx: Transaction) -> None
 async def run_started(event: Heard[PipelineRunStarted], tx: Transaction) -> None:
     data = event.data
     values = {"site_id": data.site_id, "sector_id": data.sector_id, "started_at": event.time}
-    await write(tx, runs, _run(event), values)
+    await upsert_rows(tx, runs, [_run(event) | values])
 
 
 @notes.on(PipelineRunPaused, PipelineRunResumed)
 async def run_paused(event: Heard[Any], tx: Transaction) -> None:
     values = {"paused": isinstance(event.data, PipelineRunPaused), "paused_version": event.version}
-    await write(tx, runs, _run(event), values, guard="paused_version")
+    await upsert_rows(tx, runs, [_run(event) | values], newer_by="paused_version")
 
 
 @notes.on(PipelineRunCancelled)
 async def run_cancelled(event: Heard[PipelineRunCancelled], tx: Transaction) -> None:
-    await write(tx, runs, _run(event), {"cancelled": True})
+    await upsert_rows(tx, runs, [_run(event) | {"cancelled": True}])
 
 
 @notes.on(PipelineRunFinished)
 async def run_finished(event: Heard[PipelineRunFinished], tx: Transaction) -> None:
-    await write(tx, runs, _run(event), {"outcome": event.data.outcome, "reason": event.data.reason})
+    values = {"outcome": event.data.outcome, "reason": event.data.reason}
+    await upsert_rows(tx, runs, [_run(event) | values])
 
 
 @notes.on(PipelineStageStarted)
 async def stage_started(event: Heard[PipelineStageStarted], tx: Transaction) -> None:
     """A stage that is retried starts again: the later start counts."""
     values = {"planned": len(event.data.items), "started_version": event.version}
-    keys = {**_run(event), "stage": event.data.stage}
-    await write(tx, stages, keys, values, guard="started_version")
+    await upsert_rows(tx, stages, [_stage(event) | values], newer_by="started_version")
 
 
 @notes.on(PipelineStageFinished)
@@ -161,4 +162,4 @@ async def stage_finished(event: Heard[PipelineStageFinished], tx: Transaction) -
         "credits": data.credits,
         "finished_version": event.version,
     }
-    await write(tx, stages, {**_run(event), "stage": data.stage}, values, guard="finished_version")
+    await upsert_rows(tx, stages, [_stage(event) | values], newer_by="finished_version")

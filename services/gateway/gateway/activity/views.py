@@ -4,12 +4,11 @@ Every statement leaves the same rows in whatever order and however often events 
 event, counts are counted from rows, and of two values of one column the later version, or the more final one, stays.
 """
 
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from common.database import Row, Sql
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway import metadata
@@ -17,13 +16,13 @@ from gateway import metadata
 operations = sa.Table(
     "activity_operations",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("operation_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
+    uuid_column("operation_id", primary_key=True),
     sa.Column("function", sa.Text),
     sa.Column("items", sa.Integer),
-    sa.Column("site_id", PgUUID(as_uuid=True)),
-    sa.Column("sector_id", PgUUID(as_uuid=True)),
-    sa.Column("run_id", PgUUID(as_uuid=True)),
+    uuid_column("site_id", nullable=True),
+    uuid_column("sector_id", nullable=True),
+    uuid_column("run_id", nullable=True),
     sa.Column("requested_at", sa.DateTime(timezone=True)),
     sa.Column("reserved_at", sa.DateTime(timezone=True)),
     sa.Column("ended", sa.Text),
@@ -32,9 +31,9 @@ operations = sa.Table(
 items = sa.Table(
     "activity_items",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("operation_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("item_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
+    uuid_column("operation_id", primary_key=True),
+    uuid_column("item_id", primary_key=True),
     sa.Column("outcome", sa.Text),
     sa.Column("error_code", sa.Text),
     sa.Column("message", sa.Text),
@@ -43,10 +42,10 @@ items = sa.Table(
 runs = sa.Table(
     "activity_runs",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("run_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("site_id", PgUUID(as_uuid=True)),
-    sa.Column("sector_id", PgUUID(as_uuid=True)),
+    uuid_column("account_id", primary_key=True),
+    uuid_column("run_id", primary_key=True),
+    uuid_column("site_id", nullable=True),
+    uuid_column("sector_id", nullable=True),
     sa.Column("started_at", sa.DateTime(timezone=True)),
     sa.Column("paused", sa.Boolean),
     sa.Column("paused_version", sa.Integer, nullable=False),
@@ -57,8 +56,8 @@ runs = sa.Table(
 stages = sa.Table(
     "activity_stages",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), primary_key=True),
-    sa.Column("run_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id", primary_key=True),
+    uuid_column("run_id", primary_key=True),
     sa.Column("stage", sa.Integer, primary_key=True),
     sa.Column("started_version", sa.Integer, nullable=False),
     sa.Column("finished_version", sa.Integer, nullable=False),
@@ -68,20 +67,6 @@ stages = sa.Table(
     sa.Column("credits", sa.BigInteger),
 )
 REPLICAS = (operations, items, runs, stages)
-
-
-async def write(
-    sql: Sql, table: sa.Table, keys: dict[str, Any], values: dict[str, Any], *, guard: str | None = None
-) -> None:
-    """Set the event's own columns; with `guard`, a version column among them, only over an older version."""
-    statement = insert(table).values(**keys, **values)
-    await sql.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(keys),
-            set_={name: statement.excluded[name] for name in values},
-            where=table.c[guard] < statement.excluded[guard] if guard else None,
-        )
-    )
 
 
 async def end_operation(sql: Sql, account_id: UUID, operation_id: UUID, ended: str, message: str) -> None:

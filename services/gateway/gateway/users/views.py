@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from common.views import time_columns, uuid_column
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway import metadata
@@ -18,8 +18,8 @@ from gateway.users.events import ProfileChanged, SignedIn, UserEvent, UserRegist
 users = sa.Table(
     "users",
     metadata,
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("user_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("user_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("email_index", sa.Text, nullable=False, unique=True),
     sa.Column("email_cipher", sa.Text, nullable=False),
@@ -29,8 +29,7 @@ users = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("last_login", sa.DateTime(timezone=True)),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+    *time_columns(),
 )
 
 

@@ -13,6 +13,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import require_place, require_row, visible
 from common.contracts.planner import Stage
 from common.database import Row, Sql, Transaction
 from common.replicas.accounts import replica_sectors
@@ -20,7 +21,6 @@ from common.replicas.balances import credits
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner import scope
 from planner.answers import Resource, shown
 from planner.automation import views
 from planner.automation.events import Run, RunSettings, RunStarted, RunStatus
@@ -160,7 +160,7 @@ async def list_runs(
     status: RunStatus | None = None,
 ) -> Answer:
     columns = views.runs.c
-    query = _listed().where(scope.visible(caller, views.runs))
+    query = _listed().where(visible(views.runs, caller))
     for column, value in (
         (columns.site_id, site_id),
         (columns.sector_id, sector_id),
@@ -196,7 +196,7 @@ async def start_run(caller: Caller, runtime: Runtime, body: RunIn) -> Answer:
     )
 
     async def work(tx: Transaction) -> dict[str, Any]:
-        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         await tx.handle(RUN, run_id, StartRun(started))
         await drive(tx, run_id)
         return await _one(caller, tx, run_id)
@@ -302,6 +302,5 @@ async def _cancel_operations(tx: Transaction, run_id: UUID) -> None:
 
 
 async def _one(caller: CallerOf, sql: Sql, run_id: UUID) -> dict[str, Any]:
-    query = _listed().where(views.runs.c.run_id == run_id, scope.visible(caller, views.runs))
-    row = await scope.require_row(sql, query, "Run", run_id)
+    row = await require_row(sql, _listed(), views.runs, "Run", run_id, caller)
     return _show(row, (await _stages(sql, [run_id]))[run_id])

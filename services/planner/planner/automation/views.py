@@ -10,6 +10,7 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from planner import metadata
@@ -29,7 +30,6 @@ from planner.automation.events import (
     StageStarted,
 )
 from planner.automation.process import RUN
-from planner.rows import add_rows, change_rows, resource_columns, uuid_column
 
 runs = sa.Table(
     "pipeline_runs",

@@ -9,12 +9,12 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.database import Row, Sql, Transaction
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner import scope
 from planner.answers import Resource, TaskAccepted, shown
 from planner.clusters import views
 from planner.clusters.decisions import CLUSTERS, AddCluster, ArchiveCluster, EditCluster
@@ -68,29 +68,23 @@ async def list_clusters(
     runtime: Runtime,
     page: Page,
     request: Request,
+    wanted: Filter,
     search: Annotated[str | None, Query(max_length=255)] = None,
-    site_id: UUID | None = None,
-    sector_id: UUID | None = None,
     status: Literal["new", "mapped", "archived"] | None = None,
-    deleted: bool = False,
 ) -> Answer:
-    query = views.listed().where(scope.visible(caller, views.clusters, deleted=deleted))
-    if site_id:
-        query = query.where(views.clusters.c.site_id == site_id)
-    if sector_id:
-        query = query.where(views.clusters.c.sector_id == sector_id)
+    query = listed(views.listed(), views.clusters, caller, wanted)
     if search:
         query = query.where(views.clusters.c.name.icontains(search, autoescape=True))
-    listed = query.subquery("listed")
-    rows = sa.select(listed) if status is None else sa.select(listed).where(listed.c.status == status)
+    counted = query.subquery("counted")
+    rows = sa.select(counted) if status is None else sa.select(counted).where(counted.c.status == status)
     async with runtime.database.transaction(caller.account_id) as tx:
         found = await paginate(
             tx,
             rows,
             page,
             request,
-            ordering={name: listed.c[name] for name in ("created_at", "name", "volume", "keywords_count")},
-            tie=listed.c.cluster_id,
+            ordering={name: counted.c[name] for name in ("created_at", "name", "volume", "keywords_count")},
+            tie=counted.c.cluster_id,
             show=_show,
         )
     return answer(found)
@@ -102,7 +96,7 @@ async def create_cluster(caller: Caller, runtime: Runtime, body: ClusterIn) -> A
     cluster_id = caller.new_id("cluster")
 
     async def work(tx: Transaction) -> Row:
-        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         command = AddCluster(cluster_id, body.site_id, body.sector_id, body.name, body.description)
         await tx.handle(CLUSTERS, body.sector_id, command)
         return await _one(caller, tx, cluster_id)
@@ -122,9 +116,9 @@ async def auto_generate_ideas(caller: Caller, runtime: Runtime, body: GenerateId
     cluster_ids = list(dict.fromkeys(body.cluster_ids))
 
     async def work(tx: Transaction) -> None:
-        rows = await views.by_ids(tx, cluster_ids)
-        scope.require_all(caller, "Cluster", "cluster_ids", cluster_ids, rows)
-        site_id, sector_id = scope.require_one_sector("cluster_ids", rows)
+        table = views.clusters
+        rows = await require_rows(tx, sa.select(table), table, "Cluster", cluster_ids, caller)
+        site_id, sector_id = require_one_sector("cluster_ids", rows)
         await request_ideas(
             tx,
             operation_id,
@@ -176,6 +170,4 @@ async def delete_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID) -> 
 
 
 async def _one(caller: CallerOf, sql: Sql, cluster_id: UUID) -> Row:
-    table = views.clusters
-    query = views.listed().where(table.c.cluster_id == cluster_id, scope.visible(caller, table))
-    return await scope.require_row(sql, query, "Cluster", cluster_id)
+    return await require_row(sql, views.listed(), views.clusters, "Cluster", cluster_id, caller)

@@ -1,22 +1,21 @@
 """Clusters as a table; how many keywords they have and how much is searched for them is calculated."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from common.api.errors import not_found, validation
-from common.database import Row, Sql
+from common.database import Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
 from common.replicas.accounts import replica_sectors
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 
 from planner import metadata
 from planner.clusters.decisions import CLUSTERS
 from planner.clusters.events import ClusterAdded, ClusterArchived, ClusterChanged, ClustersFormed
 from planner.keywords.views import keywords
-from planner.rows import add_rows, change_rows, resource_columns, uuid_column
 
 clusters = sa.Table(
     "clusters",
@@ -91,17 +90,12 @@ def listed() -> "sa.Select[Any]":
     )
 
 
-async def by_ids(sql: Sql, ids: Collection[UUID]) -> list[Row]:
-    wanted = sa.literal(list(ids), sa.ARRAY(PgUUID(as_uuid=True)))
-    return await sql.all(
-        sa.select(clusters).where(clusters.c.cluster_id == sa.any_(wanted), ~clusters.c.archived)
-    )
-
-
 async def require(sql: Sql, field: str, sector_id: UUID, cluster_id: UUID) -> None:
     """Raises 404 for a cluster that is not the account's or is archived, 400 for one of another sector."""
-    rows = await by_ids(sql, [cluster_id])
-    if not rows:
+    row = await sql.first(
+        sa.select(clusters.c.sector_id).where(clusters.c.cluster_id == cluster_id, ~clusters.c.archived)
+    )
+    if row is None:
         raise not_found("Cluster", cluster_id)
-    if rows[0]["sector_id"] != sector_id:
+    if row["sector_id"] != sector_id:
         raise validation(field, "is a cluster of another sector")

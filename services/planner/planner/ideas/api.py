@@ -4,18 +4,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_place, require_row, require_rows
 from common.contracts.planner import ContentStructure, ContentType, IdeaItem, IdeaStatus
 from common.database import Row, Sql, Transaction
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner import scope
 from planner.answers import Changed, Resource, shown
 from planner.automation.stages import queue_ideas
 from planner.clusters import views as clusters
@@ -88,20 +89,16 @@ async def list_ideas(
     runtime: Runtime,
     page: Page,
     request: Request,
+    wanted: Filter,
     search: Annotated[str | None, Query(max_length=255)] = None,
-    site_id: UUID | None = None,
-    sector_id: UUID | None = None,
     status: IdeaStatus | None = None,
     keyword_cluster: UUID | None = None,
     content_type: ContentType | None = None,
     content_structure: ContentStructure | None = None,
-    deleted: bool = False,
 ) -> Answer:
     columns = views.ideas.c
-    query = views.listed().where(scope.visible(caller, views.ideas, deleted=deleted))
+    query = listed(views.listed(), views.ideas, caller, wanted)
     for column, value in (
-        (columns.site_id, site_id),
-        (columns.sector_id, sector_id),
         (columns.status, status),
         (columns.cluster_id, keyword_cluster),
         (columns.content_type, content_type),
@@ -144,7 +141,7 @@ async def create_idea(caller: Caller, runtime: Runtime, body: IdeaIn) -> Answer:
     )
 
     async def work(tx: Transaction) -> Row:
-        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         await clusters.require(tx, "keyword_cluster", body.sector_id, item.cluster_id)
         await tx.handle(IDEAS, item.cluster_id, AddIdea(body.site_id, body.sector_id, item))
         return await _one(caller, tx, item.idea_id)
@@ -211,12 +208,8 @@ async def _archive(caller: CallerOf, runtime: Runtime, idea_ids: list[UUID]) -> 
 
 
 async def _all(caller: CallerOf, sql: Sql, idea_ids: list[UUID]) -> list[Row]:
-    rows = await views.by_ids(sql, idea_ids)
-    scope.require_all(caller, "Idea", "idea_ids", idea_ids, rows)
-    return rows
+    return await require_rows(sql, sa.select(views.ideas), views.ideas, "Idea", idea_ids, caller)
 
 
 async def _one(caller: CallerOf, sql: Sql, idea_id: UUID) -> Row:
-    table = views.ideas
-    query = views.listed().where(table.c.idea_id == idea_id, scope.visible(caller, table))
-    return await scope.require_row(sql, query, "Idea", idea_id)
+    return await require_row(sql, views.listed(), views.ideas, "Idea", idea_id, caller)

@@ -10,8 +10,8 @@ from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
 from common.replicas.accounts import replica_sectors
+from common.views import add_rows, among, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from planner import metadata
 from planner.clusters.views import clusters
@@ -24,7 +24,6 @@ from planner.ideas.events import (
     IdeasGenerated,
     IdeasQueued,
 )
-from planner.rows import add_rows, change_rows, resource_columns, uuid_column
 
 ideas = sa.Table(
     "ideas",
@@ -120,8 +119,7 @@ def as_item(row: Row) -> IdeaItem:
 
 
 async def by_ids(sql: Sql, ids: Collection[UUID]) -> list[Row]:
-    wanted = sa.literal(list(ids), sa.ARRAY(PgUUID(as_uuid=True)))
-    return await sql.all(sa.select(ideas).where(ideas.c.idea_id == sa.any_(wanted), ~ideas.c.archived))
+    return await sql.all(sa.select(ideas).where(among(ideas.c.idea_id, ids), ~ideas.c.archived))
 
 
 def waiting(sector_id: UUID) -> "sa.Select[Any]":

@@ -13,6 +13,7 @@ from common.api.caller import Caller
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import ApiError, validation
 from common.api.runtime import Runtime
+from common.api.scope import require_place, require_row
 from common.database import Transaction
 from common.jobs.job import IMPORT as IMPORT_PRIORITY
 from fastapi import APIRouter, Request
@@ -20,7 +21,6 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from planner import scope
 from planner.answers import Resource, TaskAccepted, shown
 from planner.imports import views
 from planner.imports.decisions import IMPORT, AcceptImport
@@ -95,7 +95,7 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
         if not isinstance(upload, UploadFile):
             raise validation("file", "a file is needed, as multipart/form-data")
         async with runtime.database.transaction(caller.account_id) as tx:
-            await scope.require_place(caller, tx, site_id, sector_id)
+            await require_place(tx, site_id, sector_id, caller)
         filename = Path(upload.filename or "upload").name[:255]
         body = await asyncio.to_thread(_checked, upload, filename)
     finally:
@@ -121,9 +121,8 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
 @router.get("/imports/{import_id}/", summary="What became of an import", response_model=Success[ImportOut])
 async def get_import(caller: Caller, runtime: Runtime, import_id: UUID) -> Answer:
     table = views.imports
-    query = sa.select(table).where(table.c.import_id == import_id, scope.visible(caller, table))
     async with runtime.database.transaction(caller.account_id) as tx:
-        row = await scope.require_row(tx, query, "Import", import_id)
+        row = await require_row(tx, sa.select(table), table, "Import", import_id, caller)
     none: dict[str, Any] = dict.fromkeys(("read", "new", "duplicates", "failed"))
     result = none | {"errors": [], "warnings": []} | (row["result"] or {})
     data = shown(row, "import_id") | result

@@ -9,12 +9,12 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from planner import metadata
 from planner.imports.decisions import IMPORT
 from planner.imports.events import ImportAccepted, ImportFailed, ImportFinished
-from planner.rows import add_rows, change_rows, resource_columns, uuid_column
 
 imports = sa.Table(
     "imports",

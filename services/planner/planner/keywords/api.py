@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
-from common.api.errors import validation
+from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.contracts.planner import Intent, KeywordStatus
 from common.database import Row, Sql, Transaction
 from common.replicas.accounts import replica_sectors
@@ -21,7 +22,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner import scope
 from planner.answers import Changed, Resource, TaskAccepted, shown
 from planner.clusters import views as clusters
 from planner.clusters.jobs import MOST_KEYWORDS, request_clusters
@@ -111,23 +111,21 @@ class AutoClusterIn(BaseModel):
     keyword_ids: list[UUID] | None = Field(None, min_length=1, max_length=MOST_KEYWORDS)
 
 
-def _listed() -> "sa.Select[Any]":
-    return (
-        sa.select(
-            keywords,
-            clusters.clusters.c.name.label("cluster_name"),
-            replica_sectors.c.name.label("sector_name"),
-        )
-        .outerjoin(clusters.clusters, clusters.clusters.c.cluster_id == keywords.c.cluster_id)
-        .outerjoin(replica_sectors, replica_sectors.c.sector_id == keywords.c.sector_id)
+ROWS = (
+    sa.select(
+        keywords,
+        clusters.clusters.c.name.label("cluster_name"),
+        replica_sectors.c.name.label("sector_name"),
     )
+    .outerjoin(clusters.clusters, clusters.clusters.c.cluster_id == keywords.c.cluster_id)
+    .outerjoin(replica_sectors, replica_sectors.c.sector_id == keywords.c.sector_id)
+)
 
 
 def _filtered(
     caller: Caller,
+    wanted: Filter,
     search: Annotated[str | None, Query(max_length=255)] = None,
-    site_id: UUID | None = None,
-    sector_id: UUID | None = None,
     status: KeywordStatus | None = None,
     cluster_id: UUID | None = None,
     intent: Intent | None = None,
@@ -135,18 +133,10 @@ def _filtered(
     difficulty_max: int | None = None,
     volume_min: int | None = None,
     volume_max: int | None = None,
-    deleted: bool = False,
 ) -> "sa.Select[Any]":
     """The filters that list and export share."""
-    query = _listed().where(scope.visible(caller, keywords, deleted=deleted))
-    equal = {
-        "site_id": site_id,
-        "sector_id": sector_id,
-        "status": status,
-        "cluster_id": cluster_id,
-        "intent": intent,
-    }
-    for name, value in equal.items():
+    query = listed(ROWS, keywords, caller, wanted)
+    for name, value in (("status", status), ("cluster_id", cluster_id), ("intent", intent)):
         if value is not None:
             query = query.where(keywords.c[name] == value)
     for name, low, high in (
@@ -175,7 +165,7 @@ async def list_keywords(
 ) -> Answer:
     columns = keywords.c
     async with runtime.database.transaction(caller.account_id) as tx:
-        listed = await paginate(
+        found = await paginate(
             tx,
             query,
             page,
@@ -184,7 +174,7 @@ async def list_keywords(
             tie=columns.keyword_id,
             show=_show,
         )
-    return answer(listed)
+    return answer(found)
 
 
 @router.post("/", summary="Add a keyword", status_code=201, response_model=Success[KeywordOut])
@@ -193,7 +183,7 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
     keyword_id = caller.new_id("keyword")
 
     async def work(tx: Transaction) -> Row:
-        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         await views.lock(tx)
         if body.cluster_id:
             await clusters.require(tx, "cluster_id", body.sector_id, body.cluster_id)
@@ -220,7 +210,7 @@ async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Ans
     )
 
     async def work(tx: Transaction) -> list[UUID]:
-        await scope.require_place(caller, tx, body.site_id, body.sector_id)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         await views.lock(tx)
         taken = await views.taken(tx, body.sector_id, [keyword.normalised for keyword in asked])
         command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken))
@@ -241,11 +231,10 @@ async def auto_cluster(caller: Caller, runtime: Runtime, body: AutoClusterIn) ->
     operation_id = caller.new_id("auto_cluster")
 
     async def work(tx: Transaction) -> None:
-        site_id = await scope.require_sector(caller, tx, body.sector_id)
+        site_id = await _site_of(caller, tx, body.sector_id)
         if body.keyword_ids is not None:
-            rows = await views.by_ids(tx, body.keyword_ids)
-            scope.require_all(caller, "Keyword", "keyword_ids", body.keyword_ids, rows)
-            if scope.require_one_sector("keyword_ids", rows) != (site_id, body.sector_id):
+            rows = await _all(caller, tx, body.keyword_ids)
+            if require_one_sector("keyword_ids", rows) != (site_id, body.sector_id):
                 raise validation("keyword_ids", "must lie in the sector")
         if await tx.first(_asked(body).limit(1)) is None:
             raise validation(
@@ -286,8 +275,7 @@ async def _set_status(
 
     async def work(tx: Transaction) -> int:
         await views.lock(tx)
-        rows = await views.by_ids(tx, keyword_ids)
-        scope.require_all(caller, "Keyword", "keyword_ids", keyword_ids, rows)
+        rows = await _all(caller, tx, keyword_ids)
         for site_id, sector_id in sorted({(row["site_id"], row["sector_id"]) for row in rows}):
             own = tuple(views.as_keyword(row) for row in rows if row["sector_id"] == sector_id)
             await views.change(tx, sector_id, SetStatus(site_id, sector_id, own, status))
@@ -395,8 +383,23 @@ def _changed(before: Keyword, changes: dict[str, Any]) -> Keyword:
 
 
 async def _one(caller: CallerOf, sql: Sql, keyword_id: UUID) -> Row:
-    query = _listed().where(keywords.c.keyword_id == keyword_id, scope.visible(caller, keywords))
-    return await scope.require_row(sql, query, "Keyword", keyword_id)
+    return await require_row(sql, ROWS, keywords, "Keyword", keyword_id, caller)
+
+
+async def _all(caller: CallerOf, sql: Sql, keyword_ids: list[UUID]) -> list[Row]:
+    return await require_rows(sql, sa.select(keywords), keywords, "Keyword", keyword_ids, caller)
+
+
+async def _site_of(caller: CallerOf, sql: Sql, sector_id: UUID) -> UUID:
+    """Raises 404 for a sector that is not the caller's."""
+    site_id: UUID | None = await sql.scalar(
+        sa.select(replica_sectors.c.site_id).where(
+            replica_sectors.c.sector_id == sector_id, ~replica_sectors.c.archived
+        )
+    )
+    if site_id is None or not caller.may_see(site_id):
+        raise not_found("Sector", sector_id)
+    return site_id
 
 
 def _keyword(keyword_id: UUID, fields: KeywordFields, field: str, cluster_id: UUID | None = None) -> Keyword:

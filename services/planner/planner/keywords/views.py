@@ -9,12 +9,11 @@ import sqlalchemy as sa
 from common.database import Row, Sql, Transaction
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 
 from planner import metadata
 from planner.keywords.decisions import KEYWORDS, KeywordsCommand
 from planner.keywords.events import Keyword, KeywordsAdded, KeywordsEvent, KeywordsRemoved, KeywordsRevised
-from planner.rows import add_rows, change_rows, resource_columns, uuid_column
 
 keywords = sa.Table(
     "keywords",
@@ -94,16 +93,6 @@ async def lock(tx: Transaction) -> None:
 
 def as_keyword(row: Row) -> Keyword:
     return Keyword(**{field.name: row[field.name] for field in _OWN})
-
-
-async def by_ids(sql: Sql, ids: Collection[UUID]) -> list[Row]:
-    """The listed keywords with these ids, in any sector."""
-    wanted = sa.literal(list(ids), sa.ARRAY(PgUUID(as_uuid=True)))
-    return await sql.all(
-        sa.select(keywords)
-        .where(keywords.c.keyword_id == sa.any_(wanted), ~keywords.c.archived)
-        .order_by(keywords.c.normalised)
-    )
 
 
 async def taken(sql: Sql, sector_id: UUID, normalised: Collection[str]) -> dict[str, UUID]:

@@ -3,11 +3,13 @@
 from typing import Any, Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from common.api.answers import Listed, Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import require_row, visible
 from common.database import Row, Transaction
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel
@@ -21,11 +23,11 @@ from publisher.integrations.decisions import (
 )
 from publisher.integrations.events import Connection, Platform
 from publisher.integrations.views import integrations
-from publisher.scope import listed, require_row
 from publisher.targets import opener
 
 router = APIRouter(prefix="/api/v1/integration/integrations", tags=["integration"])
 
+ROWS = sa.select(integrations)
 ORDERING = {name: integrations.c[name] for name in ("created_at", "updated_at", "platform")}
 
 
@@ -81,7 +83,9 @@ def shown(row: Row) -> dict[str, Any]:
 async def list_integrations(
     request: Request, caller: Caller, runtime: Runtime, page: Page, site_id: UUID | None = None
 ) -> Answer:
-    query = listed(integrations, caller, site_id)
+    query = ROWS.where(visible(integrations, caller))
+    if site_id is not None:
+        query = query.where(integrations.c.site_id == site_id)
     async with runtime.database.transaction(caller.account_id) as tx:
         tie = integrations.c.integration_id
         return answer(await paginate(tx, query, page, request, ordering=ORDERING, tie=tie, show=shown))
@@ -90,7 +94,7 @@ async def list_integrations(
 @router.get("/{integration_id}/", summary="One integration", response_model=Success[IntegrationOut])
 async def get_integration(integration_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     async with runtime.database.transaction(caller.account_id) as tx:
-        return answer(shown(await require_row(tx, integrations, "Integration", integration_id, caller)))
+        return answer(shown(await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)))
 
 
 @router.post(
@@ -102,7 +106,7 @@ async def test_connection(integration_id: UUID, caller: Caller, runtime: Runtime
     """Changes nothing at the site. What is wrong is part of the answer, not an error of the request."""
     caller.require("approve")
     async with runtime.database.transaction(caller.account_id) as tx:
-        row = await require_row(tx, integrations, "Integration", integration_id, caller)
+        row = await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
     try:
         async with opener(runtime)(caller.account_id, row["site_id"]) as opened:
             report = await opened.target.check()
@@ -143,7 +147,7 @@ async def ask_to_publish(integration_id: UUID, body: PublishIn, caller: Caller, 
     command = AskToPublish(caller.new_id("request"), body.content_id)
 
     async def ask(tx: Transaction) -> None:
-        await require_row(tx, integrations, "Integration", integration_id, caller)
+        await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
         await tx.handle(INTEGRATION, integration_id, command)
 
     await runtime.database.run(caller.account_id, ask, caller.meta)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from common.database import Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import change_rows, put_rows, row_columns, uuid_column
 
 from publisher import metadata
 from publisher.integrations.decisions import INTEGRATION
@@ -16,7 +17,6 @@ from publisher.integrations.events import (
     SiteConnected,
     SiteConnectionFailed,
 )
-from publisher.rows import change_row, put_row, row_columns, uuid_column
 
 integrations = sa.Table(
     "integrations",
@@ -40,44 +40,42 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
     for fact in recorded:
         match fact.event:
             case IntegrationConfigured() as event:
-                await put_row(
-                    sql,
-                    integrations,
-                    fact,
-                    integration_id=event.integration_id,
-                    site_id=event.site_id,
-                    platform=event.platform,
-                    url=event.url,
-                    username=event.username,
-                    connection="untested",
-                    site_title=None,
-                    remote_version=None,
+                row = {
+                    "integration_id": event.integration_id,
+                    "site_id": event.site_id,
+                    "platform": event.platform,
+                    "url": event.url,
+                    "username": event.username,
+                    "connection": "untested",
+                    "site_title": None,
+                    "remote_version": None,
                     **_NO_ERROR,
-                )
+                }
+                await put_rows(sql, integrations, fact, [row])
             case SiteConnected(integration_id=id, title=title, remote_version=version):
-                await change_row(
+                await change_rows(
                     sql,
                     integrations,
                     fact,
-                    id,
+                    [id],
                     connection="connected",
                     site_title=title,
                     remote_version=version,
                     **_NO_ERROR,
                 )
             case SiteConnectionFailed(integration_id=id, error_code=code, message=message, remedy=remedy):
-                await change_row(
+                await change_rows(
                     sql,
                     integrations,
                     fact,
-                    id,
+                    [id],
                     connection="failed",
                     error_code=code,
                     error=message,
                     remedy=remedy,
                 )
             case PublishAsked(integration_id=id):
-                await change_row(sql, integrations, fact, id)
+                await change_rows(sql, integrations, fact, [id])
 
 
 PROJECTION = Projection("integrations", (INTEGRATION.category,), (integrations,), apply)

@@ -8,6 +8,7 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import change_rows, put_rows, row_columns, uuid_column
 
 from publisher import metadata
 from publisher.publications.decisions import PUBLICATION
@@ -19,7 +20,6 @@ from publisher.publications.events import (
     PublicationRetried,
     TargetChosen,
 )
-from publisher.rows import change_row, put_row, row_columns, uuid_column
 
 publications = sa.Table(
     "publications",
@@ -47,26 +47,24 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
         id = StreamName.parse(fact.stream).id
         match fact.event:
             case PublicationRequested(order=order):
-                await put_row(
-                    sql,
-                    publications,
-                    fact,
-                    content_id=id,
-                    site_id=order.site_id,
-                    title=order.title,
-                    ordered_version=order.version,
-                    status="requested",
-                    run_id=order.run_id,
+                row = {
+                    "content_id": id,
+                    "site_id": order.site_id,
+                    "title": order.title,
+                    "ordered_version": order.version,
+                    "status": "requested",
+                    "run_id": order.run_id,
                     **_NO_ERROR,
-                )
+                }
+                await put_rows(sql, publications, fact, [row])
             case PublicationRetried():
-                await change_row(sql, publications, fact, id, status="requested", **_NO_ERROR)
+                await change_rows(sql, publications, fact, [id], status="requested", **_NO_ERROR)
             case TargetChosen(target=target):
-                await change_row(
+                await change_rows(
                     sql,
                     publications,
                     fact,
-                    id,
+                    [id],
                     target=target,
                     external_id=None,
                     external_url=None,
@@ -75,11 +73,11 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                 )
             case PostPublished(version=version, external_id=external_id, external_url=url):
                 up_to_date = publications.c.ordered_version == version
-                await change_row(
+                await change_rows(
                     sql,
                     publications,
                     fact,
-                    id,
+                    [id],
                     status=sa.case((up_to_date, "published"), else_=publications.c.status),
                     published_version=version,
                     published_at=fact.recorded_at,
@@ -88,18 +86,18 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     **_NO_ERROR,
                 )
             case PublicationFailed(error_code=code, message=message, remedy=remedy):
-                await change_row(
+                await change_rows(
                     sql,
                     publications,
                     fact,
-                    id,
+                    [id],
                     status="failed",
                     error_code=code,
                     error=message,
                     remedy=remedy,
                 )
             case PostUnpublished():
-                await change_row(sql, publications, fact, id, status="unpublished", published_version=None)
+                await change_rows(sql, publications, fact, [id], status="unpublished", published_version=None)
             case _:
                 pass  # steps on the way; the next fact that shows brings the row up to its version
 

@@ -1,5 +1,6 @@
 """The replica of clusters: what `cluster_name` shows, and what a new task may refer to."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,9 @@ from common.contracts.planner import ClustersArchived, ClustersChanged, Keywords
 from common.database import Sql, Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
-from sqlalchemy.dialects.postgresql import insert
+from common.views import upsert_rows, uuid_column
 
 from writer import metadata
-from writer.rows import uuid_column
 
 replica_clusters = sa.Table(
     "replica_clusters",
@@ -30,33 +30,29 @@ reactions = Reactions()
 
 @reactions.on(KeywordsClustered, ClustersChanged)
 async def clusters_named(event: Heard[Any], tx: Transaction) -> None:
-    for cluster in event.data.clusters:
-        await _upsert(tx, event, cluster.cluster_id, cluster.name, archived=False)
+    names = {cluster.cluster_id: cluster.name for cluster in event.data.clusters}
+    await _put(tx, event, names, archived=False)
 
 
 @reactions.on(ClustersArchived)
 async def clusters_archived(event: Heard[ClustersArchived], tx: Transaction) -> None:
-    for cluster_id in event.data.cluster_ids:
-        await _upsert(tx, event, cluster_id, "", archived=True)
+    await _put(tx, event, dict.fromkeys(event.data.cluster_ids, ""), archived=True)
 
 
-async def _upsert(tx: Transaction, event: Heard[Any], cluster_id: UUID, name: str, *, archived: bool) -> None:
+async def _put(tx: Transaction, event: Heard[Any], names: Mapping[UUID, str], *, archived: bool) -> None:
     """The latest word counts. It is known by its time: a cluster is spoken of on several streams of the planner."""
-    statement = insert(replica_clusters).values(
-        account_id=event.account_id,
-        cluster_id=cluster_id,
-        sector_id=event.data.sector_id,
-        name=name,
-        archived=archived,
-        said_at=event.time,
-    )
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["cluster_id"],
-            set_={column: statement.excluded[column] for column in ("name", "archived", "said_at")},
-            where=replica_clusters.c.said_at < statement.excluded.said_at,
-        )
-    )
+    rows = [
+        {
+            "account_id": event.account_id,
+            "cluster_id": cluster_id,
+            "sector_id": event.data.sector_id,
+            "name": name,
+            "archived": archived,
+            "said_at": event.time,
+        }
+        for cluster_id, name in names.items()
+    ]
+    await upsert_rows(tx, replica_clusters, rows, newer_by="said_at")
 
 
 async def require_cluster(sql: Sql, sector_id: UUID, cluster_id: UUID) -> None:

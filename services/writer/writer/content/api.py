@@ -10,6 +10,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_row
 from common.contracts.planner import ContentStructure, ContentType
 from common.contracts.writer import ContentStatus
 from common.database import Row, Sql, Transaction
@@ -35,7 +36,6 @@ from writer.content.events import Body, Content
 from writer.content.jobs import release
 from writer.content.views import content, content_versions
 from writer.images.views import images
-from writer.scope import Filter, listed, require_rows
 from writer.slugs import slug_of
 from writer.tasks.views import tasks
 from writer.taxonomies.decisions import TERM, AddTerm, terms_of
@@ -294,5 +294,4 @@ async def _edit(tx: Transaction, content_id: UUID, body: ContentEdit, html: Body
 
 
 async def _row(sql: Sql, content_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:
-    (row,) = await require_rows(sql, ROWS, content, "Content", [content_id], caller, archived=archived)
-    return row
+    return await require_row(sql, ROWS, content, "Content", content_id, caller, archived=archived)

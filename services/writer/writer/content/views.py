@@ -9,6 +9,7 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from writer import metadata
@@ -27,7 +28,6 @@ from writer.content.events import (
     ContentUnpublished,
     ContentWritten,
 )
-from writer.rows import add_row, change_row, resource_columns, uuid_column
 
 content = sa.Table(
     "content",
@@ -81,19 +81,19 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
             case ContentWritten() | ContentEdited():
                 await _new_version(sql, fact)
             case ContentSubmitted():
-                await change_row(sql, content, fact, id, status=_if(content.c.status == "draft", "review"))
+                await change_rows(sql, content, fact, [id], status=_if(content.c.status == "draft", "review"))
             case ContentApproved(text_version=version):
-                await change_row(sql, content, fact, id, approved_version=version)
+                await change_rows(sql, content, fact, [id], approved_version=version)
             case ContentRejected():
-                await change_row(sql, content, fact, id, status="draft", approved_version=None)
+                await change_rows(sql, content, fact, [id], status="draft", approved_version=None)
             case ContentReleased():
-                await change_row(sql, content, fact, id, error_code=None, error=None)
+                await change_rows(sql, content, fact, [id], error_code=None, error=None)
             case ContentPublished(text_version=version, external_id=external_id, external_url=url):
-                await change_row(
+                await change_rows(
                     sql,
                     content,
                     fact,
-                    id,
+                    [id],
                     status=_if(content.c.text_version == version, "published"),
                     published_version=version,
                     external_id=external_id,
@@ -102,14 +102,14 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     error=None,
                 )
             case ContentPublicationFailed(error_code=code, message=message):
-                await change_row(sql, content, fact, id, error_code=code, error=message)
+                await change_rows(sql, content, fact, [id], error_code=code, error=message)
             case ContentUnpublished():
                 status = _if(content.c.status == "published", "review")
-                await change_row(sql, content, fact, id, status=status, published_version=None)
+                await change_rows(sql, content, fact, [id], status=status, published_version=None)
             case ContentArchived():
-                await change_row(sql, content, fact, id, archived=True)
+                await change_rows(sql, content, fact, [id], archived=True)
             case ContentRestored():
-                await change_row(sql, content, fact, id, archived=False)
+                await change_rows(sql, content, fact, [id], archived=False)
 
 
 async def _new_version(sql: Sql, fact: Recorded[ContentWritten | ContentEdited]) -> None:
@@ -118,9 +118,9 @@ async def _new_version(sql: Sql, fact: Recorded[ContentWritten | ContentEdited])
     columns = _columns(event.text) | msgspec.structs.asdict(event.origin)
     columns |= {"text_version": event.text_version, "status": "draft", "approved_version": None}
     if fact.version == 1:
-        await add_row(sql, content, fact, content_id=id, **columns)
+        await add_rows(sql, content, fact, [{"content_id": id, **columns}])
     else:
-        await change_row(sql, content, fact, id, archived=False, **columns)
+        await change_rows(sql, content, fact, [id], archived=False, **columns)
     await sql.execute(
         insert(content_versions)
         .values(

@@ -11,6 +11,7 @@ from common.api.envelope import Answer, accepted, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, FilterOf, listed, require_one_sector, require_row, require_rows
 from common.contracts.operations import ObjectRef
 from common.contracts.writer import ImageType
 from common.database import Row, Sql, Transaction
@@ -27,7 +28,6 @@ from writer.images.decisions import GALLERY, AddImage, ArchiveImage, EditImage
 from writer.images.events import ImageDraft
 from writer.images.requests import request_images, request_prompts
 from writer.images.views import images
-from writer.scope import Filter, FilterOf, listed, require_rows
 
 router = APIRouter(prefix="/api/v1/writer/images", tags=["writer"])
 prompts_router = APIRouter(prefix="/api/v1/writer/image-prompts", tags=["writer"])
@@ -177,7 +177,7 @@ async def create_image(body: ImageIn, caller: Caller, runtime: Runtime) -> Answe
     image_id = caller.new_id("image")
 
     async def create(tx: Transaction) -> dict[str, Any]:
-        (owner,) = await require_rows(tx, sa.select(content), content, "Content", [body.content_id], caller)
+        owner = await require_row(tx, sa.select(content), content, "Content", body.content_id, caller)
         draft = ImageDraft(
             image_id=image_id,
             image_type=body.image_type,
@@ -232,7 +232,7 @@ async def generate_prompts(body: GeneratePrompts, caller: Caller, runtime: Runti
 
     async def start(tx: Transaction) -> None:
         rows = await require_rows(tx, sa.select(content), content, "Content", body.content_ids, caller)
-        _require_one_sector(rows, "content_ids")
+        require_one_sector("content_ids", rows)
         first, _ = await tx.load(CONTENT, body.content_ids[0])
         assert isinstance(first, Content)
         await request_prompts(
@@ -256,7 +256,7 @@ async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime
 
     async def start(tx: Transaction) -> None:
         rows = await _chosen(tx, body, caller)
-        _require_one_sector(rows, "image_ids")
+        require_one_sector("image_ids", rows)
         await request_images(
             tx,
             operation_id,
@@ -316,7 +316,7 @@ async def _chosen(sql: Sql, body: GenerateImages, caller: CallerOf) -> list[Row]
         return await require_rows(sql, ROWS, images, "Image", body.image_ids, caller)
     if body.content_id is None:
         raise validation("image_ids", "name images, or the content whose images are to be made")
-    await require_rows(sql, sa.select(content), content, "Content", [body.content_id], caller)
+    await require_row(sql, sa.select(content), content, "Content", body.content_id, caller)
     rows = await sql.all(
         ROWS.where(
             images.c.content_id == body.content_id, images.c.status != "generated", ~images.c.archived
@@ -327,11 +327,5 @@ async def _chosen(sql: Sql, body: GenerateImages, caller: CallerOf) -> list[Row]
     return rows
 
 
-def _require_one_sector(rows: list[Row], field: str) -> None:
-    if len({row["sector_id"] for row in rows}) > 1:
-        raise validation(field, "must be of one sector")
-
-
 async def _row(sql: Sql, image_id: UUID, caller: CallerOf) -> Row:
-    (row,) = await require_rows(sql, ROWS, images, "Image", [image_id], caller)
-    return row
+    return await require_row(sql, ROWS, images, "Image", image_id, caller)

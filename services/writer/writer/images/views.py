@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common.database import Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from writer import metadata
@@ -22,7 +23,6 @@ from writer.images.events import (
     ImagePromptsWritten,
     ImageRestored,
 )
-from writer.rows import add_row, change_row, resource_columns, uuid_column
 
 images = sa.Table(
     "images",
@@ -46,37 +46,36 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
         match fact.event:
             case ImagePromptsWritten(images=drafts):
                 await _put_aside(sql, fact)
-                for draft in drafts:
-                    await _add(sql, fact, draft)
+                await _add(sql, fact, drafts)
             case ImageAdded(image=draft):
-                await _add(sql, fact, draft)
+                await _add(sql, fact, (draft,))
             case ImageChanged(image=draft, status=status):
-                await change_row(
+                await change_rows(
                     sql,
                     images,
                     fact,
-                    draft.image_id,
+                    [draft.image_id],
                     prompt=draft.prompt,
                     alt_text=draft.alt_text,
                     status=status,
                 )
             case ImageGenerated(image_id=id, object=object):
-                await change_row(
+                await change_rows(
                     sql,
                     images,
                     fact,
-                    id,
+                    [id],
                     status="generated",
                     object=msgspec.to_builtins(object),
                     error_code=None,
                     error=None,
                 )
             case ImageFailed(image_id=id, error_code=code, message=message):
-                await change_row(sql, images, fact, id, status="failed", error_code=code, error=message)
+                await change_rows(sql, images, fact, [id], status="failed", error_code=code, error=message)
             case ImageArchived(image_id=id):
-                await change_row(sql, images, fact, id, archived=True)
+                await change_rows(sql, images, fact, [id], archived=True)
             case ImageRestored(image_id=id):
-                await change_row(sql, images, fact, id, archived=False)
+                await change_rows(sql, images, fact, [id], archived=False)
 
 
 async def _put_aside(sql: Sql, fact: Recorded[ImagePromptsWritten]) -> None:
@@ -92,17 +91,16 @@ async def _put_aside(sql: Sql, fact: Recorded[ImagePromptsWritten]) -> None:
     )
 
 
-async def _add(sql: Sql, fact: Recorded[ImagePromptsWritten | ImageAdded], draft: ImageDraft) -> None:
-    await add_row(
-        sql,
-        images,
-        fact,
-        site_id=fact.event.site_id,
-        sector_id=fact.event.sector_id,
-        content_id=fact.event.content_id,
-        status="pending",
-        **msgspec.structs.asdict(draft),
-    )
+async def _add(
+    sql: Sql, fact: Recorded[ImagePromptsWritten | ImageAdded], drafts: Sequence[ImageDraft]
+) -> None:
+    of = {
+        "site_id": fact.event.site_id,
+        "sector_id": fact.event.sector_id,
+        "content_id": fact.event.content_id,
+        "status": "pending",
+    }
+    await add_rows(sql, images, fact, [of | msgspec.structs.asdict(draft) for draft in drafts])
 
 
 PROJECTION = Projection("images", (GALLERY.category,), (images,), apply)

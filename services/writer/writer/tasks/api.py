@@ -11,16 +11,16 @@ from common.api.envelope import Answer, accepted, answer
 from common.api.errors import validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.contracts.planner import ContentStructure, ContentType
 from common.contracts.writer import TaskStatus
 from common.database import Row, Sql, Transaction
-from common.replicas.accounts import replica_sectors, require_sector
+from common.replicas.accounts import replica_sectors
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
 
 from writer.clusters.replica import replica_clusters, require_cluster
-from writer.scope import Filter, listed, require_rows
 from writer.tasks.decisions import TASK, ArchiveTask, CreateTask, EditTask, RestoreTask
 from writer.tasks.events import Task, TaskDetails
 from writer.tasks.requests import request_content
@@ -161,7 +161,7 @@ async def create_task(body: TaskIn, caller: Caller, runtime: Runtime) -> Answer:
     task_id = caller.new_id("task")
 
     async def create(tx: Transaction) -> dict[str, Any]:
-        await _require_sector(tx, body.site_id, body.sector_id, caller)
+        await require_place(tx, body.site_id, body.sector_id, caller)
         await require_cluster(tx, body.sector_id, body.cluster_id)
         details = TaskDetails(
             title=body.title,
@@ -209,7 +209,7 @@ async def restore_task(task_id: UUID, caller: Caller, runtime: Runtime) -> Answe
     caller.require("manage")
 
     async def restore(tx: Transaction) -> dict[str, Any]:
-        await require_rows(tx, ROWS, tasks, "Task", [task_id], caller, archived=True)
+        await require_row(tx, ROWS, tasks, "Task", task_id, caller, archived=True)
         await tx.handle(TASK, task_id, RestoreTask())
         return await _one(tx, task_id, caller)
 
@@ -246,8 +246,7 @@ async def auto_generate_content(body: TaskIds, caller: Caller, runtime: Runtime)
 
     async def start(tx: Transaction) -> None:
         rows = await require_rows(tx, ROWS, tasks, "Task", body.task_ids, caller)
-        if len({row["sector_id"] for row in rows}) > 1:
-            raise validation("task_ids", "must be tasks of one sector")
+        require_one_sector("task_ids", rows)
         states = {task_id: (await tx.load(TASK, task_id))[0] for task_id in body.task_ids}
         found = {task_id: task for task_id, task in states.items() if isinstance(task, Task)}
         await request_content(tx, operation_id, found, user_id=caller.user_id)
@@ -257,7 +256,7 @@ async def auto_generate_content(body: TaskIds, caller: Caller, runtime: Runtime)
 
 
 async def _edit(tx: Transaction, task_id: UUID, body: TaskEdit, caller: CallerOf) -> None:
-    (row,) = await require_rows(tx, ROWS, tasks, "Task", [task_id], caller)
+    row = await require_row(tx, ROWS, tasks, "Task", task_id, caller)
     if body.cluster_id is not None and body.cluster_id != row["cluster_id"]:
         await require_cluster(tx, row["sector_id"], body.cluster_id)
     task, _ = await tx.load(TASK, task_id)
@@ -276,12 +275,5 @@ async def _archive(tx: Transaction, task_ids: list[UUID], caller: CallerOf) -> N
 
 
 async def _one(sql: Sql, task_id: UUID, caller: CallerOf) -> dict[str, Any]:
-    (row,) = await require_rows(sql, ROWS, tasks, "Task", [task_id], caller)
+    row = await require_row(sql, ROWS, tasks, "Task", task_id, caller)
     return shown(row)
-
-
-async def _require_sector(sql: Sql, site_id: UUID, sector_id: UUID, caller: CallerOf) -> None:
-    if not caller.may_see(site_id):
-        # Not to be told apart from a site that does not exist.
-        sector_id = site_id = UUID(int=0)
-    await require_sector(sql, site_id, sector_id)

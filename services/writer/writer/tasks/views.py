@@ -9,10 +9,10 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, resource_columns, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from writer import metadata
-from writer.rows import add_row, change_row, resource_columns, uuid_column
 from writer.tasks.decisions import TASK
 from writer.tasks.events import (
     TaskArchived,
@@ -51,32 +51,26 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
         task_id = StreamName.parse(fact.stream).id
         match fact.event:
             case TaskCreated(site_id, sector_id, details):
-                await add_row(
-                    sql,
-                    tasks,
-                    fact,
-                    task_id=task_id,
-                    site_id=site_id,
-                    sector_id=sector_id,
-                    status="queued",
-                    **_columns(details),
-                )
+                place = {"task_id": task_id, "site_id": site_id, "sector_id": sector_id}
+                await add_rows(sql, tasks, fact, [place | _columns(details) | {"status": "queued"}])
             case TaskChanged(details=details, status=status):
-                await change_row(sql, tasks, fact, task_id, status=status, **_columns(details))
+                await change_rows(sql, tasks, fact, [task_id], status=status, **_columns(details))
             case TaskStarted():
-                await change_row(sql, tasks, fact, task_id, status="in_progress", error_code=None, error=None)
+                await change_rows(
+                    sql, tasks, fact, [task_id], status="in_progress", error_code=None, error=None
+                )
             case TaskCompleted(content_id):
-                await change_row(sql, tasks, fact, task_id, status="completed", content_id=content_id)
+                await change_rows(sql, tasks, fact, [task_id], status="completed", content_id=content_id)
             case TaskFailed(_, error_code, message):
-                await change_row(
-                    sql, tasks, fact, task_id, status="failed", error_code=error_code, error=message
+                await change_rows(
+                    sql, tasks, fact, [task_id], status="failed", error_code=error_code, error=message
                 )
             case TaskArchived():
-                await change_row(sql, tasks, fact, task_id, archived=True)
+                await change_rows(sql, tasks, fact, [task_id], archived=True)
             case TaskRestored():
-                await change_row(sql, tasks, fact, task_id, archived=False)
+                await change_rows(sql, tasks, fact, [task_id], archived=False)
             case TaskJoinedRun():
-                await change_row(sql, tasks, fact, task_id)
+                await change_rows(sql, tasks, fact, [task_id])
 
 
 def _columns(details: TaskDetails) -> dict[str, Any]:

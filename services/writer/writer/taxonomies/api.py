@@ -9,12 +9,12 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.scope import Filter, listed, require_row
 from common.contracts.writer import Taxonomy
 from common.database import Row, Sql, Transaction
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from writer.scope import Filter, listed, require_rows
 from writer.taxonomies.decisions import TERM, RenameTerm
 from writer.taxonomies.views import terms
 
@@ -90,5 +90,5 @@ async def rename_term(term_id: UUID, body: TermEdit, caller: Caller, runtime: Ru
 
 
 async def _one(sql: Sql, term_id: UUID, caller: CallerOf) -> dict[str, Any]:
-    (row,) = await require_rows(sql, ROWS, terms, "Term", [term_id], caller)
+    row = await require_row(sql, ROWS, terms, "Term", term_id, caller)
     return shown(row)

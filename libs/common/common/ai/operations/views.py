@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
-from sqlalchemy.dialects.postgresql import insert
 
 from common.ai.operations.decisions import OPERATION
 from common.ai.operations.events import (
@@ -21,22 +18,22 @@ from common.database import Sql
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
+from common.views import add_rows, change_rows, time_columns, uuid_column
 
 operations = sa.Table(
     "operations",
     sa.MetaData(),
-    sa.Column("account_id", PgUUID(as_uuid=True), nullable=False),
-    sa.Column("operation_id", PgUUID(as_uuid=True), primary_key=True),
+    uuid_column("account_id"),
+    uuid_column("operation_id", primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("function", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("run_id", PgUUID(as_uuid=True)),
+    uuid_column("run_id", nullable=True),
     sa.Column("items", sa.Integer, nullable=False),
     sa.Column("succeeded", sa.Integer, nullable=False),
     sa.Column("failed", sa.Integer, nullable=False),
     sa.Column("error_code", sa.Text),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+    *time_columns(),
 )
 
 
@@ -45,38 +42,39 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
         operation_id = StreamName.parse(fact.stream).id
         match fact.event:
             case OperationRequested() as event:
-                await sql.execute(
-                    insert(operations)
-                    .values(
-                        account_id=fact.account_id,
-                        operation_id=operation_id,
-                        version=fact.version,
-                        function=event.function,
-                        status="requested",
-                        run_id=event.run_id,
-                        items=len(event.items),
-                        succeeded=0,
-                        failed=0,
-                        created_at=fact.recorded_at,
-                        updated_at=fact.recorded_at,
-                    )
-                    .on_conflict_do_nothing()
-                )
+                row = {
+                    "operation_id": operation_id,
+                    "function": event.function,
+                    "status": "requested",
+                    "run_id": event.run_id,
+                    "items": len(event.items),
+                    "succeeded": 0,
+                    "failed": 0,
+                }
+                await add_rows(sql, operations, fact, [row])
             case OperationStarted():
-                await _change(sql, fact, operation_id, status="running")
+                await change_rows(sql, operations, fact, [operation_id], status="running")
             case OperationRefused():
-                await _change(sql, fact, operation_id, status="refused", error_code="INSUFFICIENT_CREDITS")
+                await change_rows(
+                    sql, operations, fact, [operation_id], status="refused", error_code="INSUFFICIENT_CREDITS"
+                )
             case OperationCancelled():
-                await _change(sql, fact, operation_id, status="cancelled")
+                await change_rows(sql, operations, fact, [operation_id], status="cancelled")
             case ItemSucceeded():
-                await _change(
-                    sql, fact, operation_id, status=_after_item(), succeeded=operations.c.succeeded + 1
+                await change_rows(
+                    sql,
+                    operations,
+                    fact,
+                    [operation_id],
+                    status=_after_item(),
+                    succeeded=operations.c.succeeded + 1,
                 )
             case ItemFailed() as event:
-                await _change(
+                await change_rows(
                     sql,
+                    operations,
                     fact,
-                    operation_id,
+                    [operation_id],
                     status=_after_item(),
                     failed=operations.c.failed + 1,
                     error_code=event.error_code,
@@ -88,15 +86,6 @@ def _after_item() -> sa.ColumnElement[str]:
         operations.c.succeeded + operations.c.failed + 1 >= operations.c["items"]
     )  # `.items` is a method of the collection
     return sa.case((last, "completed"), else_=operations.c.status)
-
-
-async def _change(sql: Sql, fact: Recorded[Any], operation_id: UUID, **values: Any) -> None:
-    """Guarded by the version: an event applied twice changes nothing."""
-    await sql.execute(
-        sa.update(operations)
-        .where(operations.c.operation_id == operation_id, operations.c.version < fact.version)
-        .values(version=fact.version, updated_at=fact.recorded_at, **values)
-    )
 
 
 PROJECTION = Projection("operations", (OPERATION.category,), (operations,), apply)

@@ -1,0 +1,128 @@
+"""What a caller may see (PRODUCT §0, §1): the rows of the tenant by the database, those of granted sites by these."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Depends, Query
+
+from common.api.caller import CallerOf
+from common.api.errors import ApiError, not_found, validation
+from common.database import Row, Sql
+from common.replicas import accounts
+from common.views import among
+
+NAMED_AT_MOST = 100
+"""Missing ids in one answer: who sent more that are wrong has another problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterOf:
+    """What every list of resources can be filtered by."""
+
+    site_id: UUID | None
+    sector_id: UUID | None
+    deleted: bool
+
+
+def _filter(
+    site_id: Annotated[UUID | None, Query()] = None,
+    sector_id: Annotated[UUID | None, Query()] = None,
+    deleted: Annotated[bool, Query(description="The archived ones; owners and admins only.")] = False,
+) -> FilterOf:
+    return FilterOf(site_id, sector_id, deleted)
+
+
+Filter = Annotated[FilterOf, Depends(_filter)]
+
+
+def visible(table: sa.Table, caller: CallerOf, *, deleted: bool = False) -> "sa.ColumnElement[bool]":
+    """Rows of the caller's sites that are not archived; `deleted` asks for the archived ones (403 for most roles)."""
+    if deleted:
+        caller.require("manage")
+    seen = _of_sites(table, caller)
+    if "archived" not in table.c:
+        return seen
+    return seen & (table.c.archived if deleted else ~table.c.archived)
+
+
+def listed(query: "sa.Select[Any]", table: sa.Table, caller: CallerOf, wanted: FilterOf) -> "sa.Select[Any]":
+    """The rows of `table` in `query` that the caller may see and asked for."""
+    query = query.where(visible(table, caller, deleted=wanted.deleted))
+    if wanted.site_id is not None:
+        query = query.where(table.c.site_id == wanted.site_id)
+    if wanted.sector_id is not None:
+        query = query.where(table.c.sector_id == wanted.sector_id)
+    return query
+
+
+async def require_rows(
+    sql: Sql,
+    query: "sa.Select[Any]",
+    table: sa.Table,
+    what: str,
+    ids: Collection[UUID],
+    caller: CallerOf,
+    *,
+    archived: bool = False,
+) -> list[Row]:
+    """The rows with these ids, each once and in their order; with `archived` also those.
+
+    All or none: raises 404 where one is not there for this caller, naming what is missing.
+    """
+    (key,) = table.primary_key.columns
+    condition = _of_sites(table, caller) if archived else visible(table, caller)
+    found = {row[key.name]: row for row in await sql.all(query.where(among(key, ids), condition))}
+    wanted = list(dict.fromkeys(ids))
+    missing = [id for id in wanted if id not in found]
+    if not missing:
+        return [found[id] for id in wanted]
+    if len(wanted) == 1:
+        raise not_found(what, missing[0])
+    raise ApiError(
+        "NOT_FOUND",
+        f"{what} {missing[0]} does not exist or is not yours; nothing was changed.",
+        status=404,
+        details={f"{key.name}s": [str(id) for id in missing[:NAMED_AT_MOST]]},
+    )
+
+
+async def require_row(
+    sql: Sql,
+    query: "sa.Select[Any]",
+    table: sa.Table,
+    what: str,
+    id: UUID,
+    caller: CallerOf,
+    *,
+    archived: bool = False,
+) -> Row:
+    """The row with this id; raises 404 where there is none for this caller."""
+    (row,) = await require_rows(sql, query, table, what, [id], caller, archived=archived)
+    return row
+
+
+def require_site(site_id: UUID, caller: CallerOf) -> None:
+    """Raises 404 for a site that is not among the caller's; whether it exists, the replica or the owner says."""
+    if not caller.may_see(site_id):
+        raise not_found("Site", site_id)
+
+
+async def require_place(sql: Sql, site_id: UUID, sector_id: UUID, caller: CallerOf) -> None:
+    """Raises 404 for a site or sector that is not the caller's, 400 for a sector of another site."""
+    require_site(site_id, caller)
+    await accounts.require_sector(sql, site_id, sector_id)
+
+
+def require_one_sector(field: str, rows: Collection[Row]) -> tuple[UUID, UUID]:
+    """The site and sector of all rows; raises 400 where they differ."""
+    places = {(row["site_id"], row["sector_id"]) for row in rows}
+    if len(places) != 1:
+        raise validation(field, "must all lie in one sector")
+    return places.pop()
+
+
+def _of_sites(table: sa.Table, caller: CallerOf) -> "sa.ColumnElement[bool]":
+    return sa.true() if caller.site_ids is None else among(table.c.site_id, caller.site_ids)
