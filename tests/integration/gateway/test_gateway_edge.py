@@ -42,7 +42,8 @@ class Upstream:
         return app
 
     async def echo(self, request: web.Request) -> web.Response:
-        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        names = {name.lower() for name in request.headers}
+        self.headers.append({name: ", ".join(request.headers.getall(name)) for name in names})
         self.paths.append(request.raw_path)
         return web.json_response(
             {"body": await request.text()},
@@ -140,6 +141,7 @@ class TestForwarding:
             assert "X-Hop" not in response.headers
         seen = edge.upstream.headers[-1]
         assert edge.upstream.paths[-1] == "/api/v1/planner/keywords/?page=2&search=a%20b"
+        assert forged not in seen[HEADER.lower()]
         identity = await edge.gateway.runtime.verifier.verify(seen[HEADER.lower()])
         assert (identity.account_id, identity.user_id) == (edge.tenant.account_id, edge.tenant.user_id)
         assert (identity.role, identity.request_id, identity.route) == ("owner", "my-request-1", None)

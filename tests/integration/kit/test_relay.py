@@ -3,8 +3,8 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import NotLeaderForPartitionError
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError
 from common.contracts.base import events_topic
 from common.database import Database, Transaction
 from common.ids import new_id
@@ -53,6 +53,17 @@ async def supervised(urls: ServiceUrls, kafka: str) -> AsyncIterator[tuple[Relay
         yield relay, loop
     finally:
         await loop.stop()
+
+
+@asynccontextmanager
+async def by_hand(urls: ServiceUrls, kafka: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """A relay that sends a batch when the test says so."""
+    relay = Relay(urls.relay, toy.MODEL, kafka)
+    async with await psycopg.AsyncConnection.connect(urls.relay, autocommit=True) as connection:
+        try:
+            yield lambda: relay.drain_once(connection)
+        finally:
+            await relay._drop_producer()
 
 
 Fact = tuple[str, int]
@@ -184,6 +195,80 @@ async def test_slow_commits_and_rollbacks_lose_nothing_where_a_naive_relay_loses
     assert sorted(heard.first_times) == expected
     assert heard.in_order()
     assert len(seen) < len(expected), "the trap was not there: the naive relay saw everything"
+
+
+async def test_a_lower_position_that_commits_later_is_said(
+    broker: Broker, toy_urls: ServiceUrls, toy_database: Database
+) -> None:
+    late, early = new_id(), new_id()
+    async with by_hand(toy_urls, broker.bootstrap) as drain:
+        async with toy_database.transaction(late) as tx:
+            await toy.count(tx, late, toy.Count(2))
+            await count_on(toy_database, early, early, 1)
+            assert await drain() == 1
+        assert await drain() == 1
+    heard = await everything(broker.bootstrap, streams(said(toy_urls)))
+    assert heard.facts == [(f"counter-{early}", 2), (f"counter-{late}", 2)]
+
+
+async def test_a_lower_position_that_commits_while_a_batch_is_sent_stays(
+    broker: Broker, toy_urls: ServiceUrls, toy_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, early = new_id(), new_id()
+    send_batch: Any = AIOKafkaProducer.send_batch
+    async with by_hand(toy_urls, broker.bootstrap) as drain, AsyncExitStack() as open_transaction:
+        tx = await open_transaction.enter_async_context(toy_database.transaction(late))
+        await toy.count(tx, late, toy.Count(2))
+        await count_on(toy_database, early, early, 1)
+
+        async def send(self: AIOKafkaProducer, *args: Any, **kwargs: Any) -> Any:
+            await open_transaction.aclose()  # commits
+            return await send_batch(self, *args, **kwargs)
+
+        monkeypatch.setattr(AIOKafkaProducer, "send_batch", send)
+        assert await drain() == 1
+        assert outbox(toy_urls) == 1
+        assert await drain() == 1
+    heard = await everything(broker.bootstrap, streams(said(toy_urls)))
+    assert sorted(heard.facts) == said(toy_urls)
+
+
+async def test_what_kafka_does_not_acknowledge_stays(
+    broker: Broker, toy_urls: ServiceUrls, toy_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*_batch: Any, **_place: Any) -> Any:
+        acknowledged: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        acknowledged.set_exception(NotLeaderForPartitionError())
+        return acknowledged
+
+    await count_on(toy_database, new_id(), new_id(), 3)
+    async with by_hand(toy_urls, broker.bootstrap) as drain:
+        with monkeypatch.context() as patched:
+            patched.setattr(AIOKafkaProducer, "send_batch", send)
+            with pytest.raises(KafkaError):
+                await drain()
+        assert outbox(toy_urls) == 3
+        assert await drain() == 3
+    heard = await everything(broker.bootstrap, streams(said(toy_urls)))
+    assert heard.facts == said(toy_urls)
+
+
+async def test_an_account_stays_on_one_partition(
+    broker: Broker, toy_urls: ServiceUrls, toy_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, partitions = new_id(), set()
+    send_batch: Any = AIOKafkaProducer.send_batch
+
+    async def send(self: AIOKafkaProducer, batch: Any, topic: str, *, partition: int) -> Any:
+        partitions.add(partition)
+        return await send_batch(self, batch, topic, partition=partition)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", send)
+    for counter in [new_id() for _ in range(8)]:
+        await count_on(toy_database, account, counter, 1)
+    async with by_hand(toy_urls, broker.bootstrap) as drain:
+        assert await drain() == 8
+    assert len(partitions) == 1
 
 
 async def test_of_two_one_leads_and_the_other_takes_over(

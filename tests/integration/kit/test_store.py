@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
+from common.contracts.base import SERVICES
 from common.database import Database, EventTooLarge, StreamConflict, Transaction
 from common.ids import new_id
 from common.model import ServiceModel
@@ -120,8 +121,11 @@ async def test_a_tenant_cannot_write_for_another(urls: ServiceUrls) -> None:
             connection.execute("INSERT INTO toy_counters VALUES (%s, %s, 1, now())", (new_id(), new_id()))
 
 
-async def test_every_table_with_tenants_is_guarded(urls: ServiceUrls) -> None:
-    with psycopg.connect(urls.owner) as connection:
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_table_with_tenants_is_guarded(
+    service_database: Callable[[str], AbstractContextManager[ServiceUrls]], service: str
+) -> None:
+    with service_database(service) as urls, psycopg.connect(urls.owner) as connection:
         unguarded = connection.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
             " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"

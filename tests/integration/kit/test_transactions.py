@@ -50,6 +50,31 @@ async def test_switching_to_another_account_sees_its_rows_only(toy_database: Dat
         assert await tx.scalar("SELECT count(*) FROM events") == 0
 
 
+async def test_a_connection_that_is_given_back_remembers_no_tenant(toy_urls: ServiceUrls) -> None:
+    """Whoever gets it next may have no tenant, and then has to see nothing."""
+    account, counter = new_id(), new_id()
+
+    async def read(tx: Transaction) -> None:
+        assert await tx.scalar("SELECT count(*) FROM toy_counters") <= 1
+
+    async def load(tx: Transaction) -> None:
+        await tx.load(toy.COUNTER, counter)
+
+    async def append(tx: Transaction) -> None:
+        await tx.append(toy.COUNTER.stream(counter), 0, [toy.Counted(1)])
+
+    database = Database(toy_urls.service, toy.MODEL, pool_size=2)
+    await database.open()
+    try:
+        for use in (append, load, read):
+            await database.run(account, use)
+            async with database.transaction(None) as one, database.transaction(None) as other:
+                for tx in (one, other):  # all connections there are
+                    assert await tx.scalar("SELECT count(*) FROM toy_counters") == 0, use.__name__
+    finally:
+        await database.close()
+
+
 @pytest.mark.parametrize("error", [StreamConflict(), psycopg.errors.DeadlockDetected()])
 async def test_who_is_always_in_the_way_ends_it(
     toy_database: Database, toy_urls: ServiceUrls, error: Exception

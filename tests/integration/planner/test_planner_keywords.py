@@ -229,6 +229,20 @@ class TestKeywords:
         assert (await planner.call(stranger, "POST", "/planner/keywords/", foreign)).status_code == 404
         assert (await planner.call(tenant, "POST", "/planner/keywords/", {"keyword": "x"})).status_code == 400
 
+    async def test_a_member_of_another_site_finds_nothing_here(self, planner: Parts, tenant: Tenant) -> None:
+        (keyword,) = await add_keywords(planner, tenant, "forklift")
+        path, new = f"/planner/keywords/{keyword}/", {**place(tenant), "keyword": "excavator"}
+        elsewhere = (new_id(),)
+        for method, where, body in (
+            ("GET", path, None),
+            ("DELETE", path, None),
+            ("POST", "/planner/keywords/", new),
+        ):
+            answered = await planner.call(tenant, method, where, body, sites=elsewhere)
+            assert answered.status_code == 404, method
+        assert await count(planner, tenant, sites=elsewhere) == 0
+        assert await count(planner, tenant, sites=(tenant.site,)) == 1
+
 
 class TestClustersAndIdeas:
     async def test_clustering_takes_only_what_waits_and_is_charged_once(

@@ -200,12 +200,22 @@ class Parts:
                 await self.service.model.project(tx, [fact])
 
     async def call(
-        self, tenant: Tenant, method: str, path: str, body: Any = None, *, role: str = "owner", **query: Any
+        self,
+        tenant: Tenant,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: str = "owner",
+        sites: tuple[UUID, ...] | None = None,
+        **query: Any,
     ) -> httpx.Response:
+        """As a member with that role; `sites` None: of the whole account."""
         identity = Identity(
             account_id=tenant.id,
             user_id=tenant.user,
             role=role,
+            site_ids=sites,
             request_id="r-1",
             accounts_version=tenant.version,
         )

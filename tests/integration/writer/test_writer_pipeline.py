@@ -1,10 +1,13 @@
 """The writer's stages of a pipeline run, as the planner and billing see them."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
+from common.ai.providers import ProviderError
+from common.ai.providers.local import LocalProvider
 from common.contracts.billing import CreditsRefused, CreditsReserved
-from common.contracts.operations import AIOperationFailed, AIOperationRequested
+from common.contracts.operations import AIOperationFailed, AIOperationRequested, Usage
 from common.contracts.planner import PipelineRunCancelled, PipelineStageStarted, Stage
 from common.contracts.publisher import ContentPublished
 from common.contracts.writer import (
@@ -19,6 +22,7 @@ from common.contracts.writer import (
     TaxonomyTermsChanged,
 )
 from common.ids import new_id
+from common.jobs.worker import GiveUp, JobHandler, RetryLater
 from writer.content.decisions import CONTENT
 from writer.content.events import Content
 
@@ -48,18 +52,22 @@ async def reserve_all(writer: Parts, tenant: Tenant, known: int = 0) -> int:
     """Billing says yes to every operation asked for after the first `known`; returns how many there are now."""
     asked = await writer.said(tenant, AIOperationRequested)
     for operation in asked[known:]:
-        await writer.hear(
-            tenant,
-            CreditsReserved(
-                operation_id=operation.operation_id,
-                amount=operation.maximum,
-                balance=200_000,
-                available=100_000,
-                expires_at="2030-01-01T00:00:00Z",
-            ),
-        )
+        await reserve(writer, tenant, operation)
     await writer.work()
     return len(asked)
+
+
+async def reserve(writer: Parts, tenant: Tenant, operation: AIOperationRequested) -> None:
+    await writer.hear(
+        tenant,
+        CreditsReserved(
+            operation_id=operation.operation_id,
+            amount=operation.maximum,
+            balance=200_000,
+            available=100_000,
+            expires_at="2030-01-01T00:00:00Z",
+        ),
+    )
 
 
 async def written(writer: Parts, tenant: Tenant, run: UUID) -> list[UUID]:
@@ -195,6 +203,54 @@ async def test_refused_credits_fail_the_task_with_its_run(writer: Parts, tenant:
     assert (failed.run_id, failed.error_code) == (run, "INSUFFICIENT_CREDITS")
     listed = (await writer.call(tenant, "GET", "/writer/tasks/", status="failed")).json()["data"]
     assert listed["results"][0]["error_code"] == "INSUFFICIENT_CREDITS"
+
+
+class TestWhenTheProviderFails:
+    """The job of an article, as the worker runs it."""
+
+    @staticmethod
+    async def due(
+        writer: Parts, tenant: Tenant, run: UUID, error: ProviderError, monkeypatch: pytest.MonkeyPatch
+    ) -> tuple[JobHandler, Any]:
+        async def fails(*_asked: Any, **_more: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(LocalProvider, "run", fails)
+        await writer.hear(tenant, queued(tenant, TITLES[0], run_id=run))
+        (created,) = await writer.said(tenant, TasksCreated)
+        await stage(writer, tenant, run, 4, [created.tasks[0].task_id])
+        (asked,) = await writer.said(tenant, AIOperationRequested)
+        await reserve(writer, tenant, asked)
+        (job,) = await writer.due()
+        handler = next(found for found in writer.handlers if found.job.name == job["task_name"])
+        return handler, job
+
+    async def test_a_refusal_fails_the_task_and_says_what_it_cost(
+        self, writer: Parts, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = new_id()
+        spent = Usage(provider="x", model="m", calls=3, cost_micro_usd=7)
+        refused = ProviderError("AI_PROVIDER_REJECTED", "no quota left", usage=spent)
+        handler, job = await self.due(writer, tenant, run, refused, monkeypatch)
+        with pytest.raises(GiveUp) as gave_up:
+            await handler.run(writer.attempt(job))
+        assert handler.give_up is not None
+        await handler.give_up(writer.attempt(job), gave_up.value)
+        (operation,) = await writer.said(tenant, AIOperationFailed)
+        assert (operation.error_code, operation.provider_cost_micro_usd) == ("AI_PROVIDER_REJECTED", 7)
+        (task,) = await writer.said(tenant, TaskFailed)
+        assert (task.run_id, task.error_code) == (run, "AI_PROVIDER_REJECTED")
+        assert await writer.said(tenant, ContentGenerated) == []
+
+    async def test_one_that_is_busy_is_asked_again_when_it_said(
+        self, writer: Parts, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy = ProviderError("AI_PROVIDER_OVERLOADED", "busy", retryable=True, retry_after=90)
+        handler, job = await self.due(writer, tenant, new_id(), busy, monkeypatch)
+        with pytest.raises(RetryLater) as later:
+            await handler.run(writer.attempt(job))
+        assert later.value.seconds == 90
+        assert await writer.said(tenant, TaskFailed) == []
 
 
 async def test_the_last_image_submits_even_when_it_fails(writer: Parts, tenant: Tenant) -> None:

@@ -57,7 +57,7 @@ OUTPUT = ClusterOutput(clusters=[], unclustered=["a"])
 
 
 async def test_asks_once_and_recalls_afterwards() -> None:
-    provider = ScriptedProvider(OUTPUT)
+    provider = ScriptedProvider(OUTPUT, OUTPUT)
     engine = AIEngine(provider, MemoryAnswers(), open_store("memory://"))
     first = await engine.run(AUTO_CLUSTER, INPUT, operation_id=OPERATION, step="1")
     again = await engine.run(AUTO_CLUSTER, INPUT, operation_id=OPERATION, step="1")

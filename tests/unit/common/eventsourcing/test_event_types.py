@@ -13,7 +13,7 @@ SITE = UUID("018f0000-0000-7000-8000-000000000001")
 class SiteNamed(Event, frozen=True):
     site_id: UUID
     name: str
-    locale: str
+    locale: str = ""
 
 
 class SiteClosed(Event, frozen=True):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from common.outbound import (
     ConnectionLost,
+    ConnectionRefused,
     ForbiddenAddress,
     ForbiddenUrl,
     GuardedClient,
@@ -196,6 +197,17 @@ class TestConnecting:
         assert seen[0].startswith(b"GET /a?b=c HTTP/1.1\r\n")
         assert f"Host: site.invalid:{port}".encode() in seen[0]
 
+    async def test_goes_to_the_checked_address_wherever_else_the_name_leads(self) -> None:
+        seen: list[bytes] = []
+        async with serving(ok(b"here"), seen) as port:
+            guard = OutboundGuard(frozenset({"localhost"}), Answers(["127.0.0.2"]))
+            async with GuardedClient(guard) as client:
+                with pytest.raises(
+                    ConnectionRefused
+                ):  # nobody listens there, but at what the system calls localhost
+                    await client.request("GET", f"http://localhost:{port}/")
+        assert seen == []
+
     async def test_tries_the_next_address_when_one_refuses(self) -> None:
         async with serving(ok(b"here")) as port:
             guard = OutboundGuard(frozenset({"site.invalid"}), Answers(["127.0.0.2", "127.0.0.1"]))
@@ -210,6 +222,17 @@ class TestConnecting:
             with pytest.raises(RedirectRefused, match=r"169\.254\.169\.254") as refused:
                 await client.request("GET", f"http://127.0.0.1:{port}/")
         assert "secret" not in str(refused.value)
+
+    async def test_follows_no_redirect_even_to_a_permitted_place(self) -> None:
+        seen: list[bytes] = []
+        async with serving(ok(b"there"), seen) as there:
+            answer = (
+                b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % there
+            )
+            async with serving(answer) as port, GuardedClient(LOCAL) as client:
+                with pytest.raises(RedirectRefused):
+                    await client.request("GET", f"http://127.0.0.1:{port}/")
+        assert seen == []
 
     @pytest.mark.parametrize("length", [b"Content-Length: 2000\r\n", b"Connection: close\r\n"])
     async def test_stops_reading_at_the_limit(self, length: bytes) -> None:

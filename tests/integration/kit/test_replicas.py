@@ -1,0 +1,50 @@
+"""The replica of accounts and sites: the newest change of each stays, in whatever order they come."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from common.api.errors import ApiError
+from common.contracts import Contract
+from common.contracts.gateway import SiteAdded, SiteArchived, SiteChanged
+from common.database import Database
+from common.ids import new_id
+from common.messaging.envelope import Heard
+from common.replicas import accounts
+
+
+async def hear(database: Database, account: UUID, version: int, data: Contract) -> None:
+    event = Heard(
+        data=data,
+        type="",
+        source="gateway",
+        account_id=account,
+        event_id=new_id(),
+        subject=f"{accounts.ACCOUNT_STREAM}-{account}",
+        version=version,
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        correlation_id=None,
+        traceparent=None,
+    )
+    async with database.transaction(account) as tx:
+        await accounts.reactions.handle(event, tx)
+
+
+async def test_an_older_change_that_comes_late_changes_nothing(toy_database: Database) -> None:
+    account, site = new_id(), new_id()
+    added = SiteAdded(site_id=site, name="Acme", slug="acme", domain="acme.example")
+    renamed = SiteChanged(
+        site_id=site, name="Acme Ltd", slug="acme", domain="acme.example", status="active", is_active=True
+    )
+    await hear(toy_database, account, 2, added)
+    await hear(toy_database, account, 4, renamed)
+    await hear(toy_database, account, 3, added)
+    async with toy_database.transaction(account) as tx:
+        assert (await accounts.require_site(tx, site))["name"] == "Acme Ltd"
+        assert await accounts.account_version(tx) == 4
+    await hear(toy_database, account, 6, SiteArchived(site_id=site))
+    await hear(toy_database, account, 5, renamed)
+    async with toy_database.transaction(account) as tx:
+        with pytest.raises(ApiError) as gone:
+            await accounts.require_site(tx, site)
+    assert gone.value.status == 404
