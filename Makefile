@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help test lint types demo bench contracts env
+.PHONY: help test lint types demo bench prove contracts env guarantees
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,14 @@ demo: ## keywords in, published articles out
 bench: ## the benchmarks
 	./igny8 bench
 
+prove: ## a sample of the planted defects and of the crashes; all: ./igny8 prove --help
+	./igny8 prove
+
 contracts: ## write JSON Schemas, the AsyncAPI document and the table of events from the code
 	$(BIN)/python -m common.contracts.documents
 
 env: ## write .env.example from the code
 	$(BIN)/python -m common.configuration
+
+guarantees: ## write the tables of docs/architecture/guarantees.md from the planted defects
+	$(BIN)/python -m proving.document

@@ -211,6 +211,12 @@ def bench(context: typer.Context) -> None:
     _run("-m", "benchmarks", *context.args)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def prove(context: typer.Context) -> None:
+    """Break it in every planned way and see that what is promised still holds, or that a test notices."""
+    _run("-m", "proving", *context.args)
+
+
 def _run(*arguments: str, tolerated: tuple[int, ...] = (0,)) -> None:
     code = _code(*arguments)
     if code not in tolerated:

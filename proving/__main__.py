@@ -1,0 +1,112 @@
+"""`python -m proving [--kills N [--minutes M] [--wordpress]] [--sabotage] [--sample N] [--only NAME] [--seed S] [--json]`.
+
+Exit code 0 only when everything holds. Where no suite is named, a short sample of both runs.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from proving import kills, sabotage
+from proving.campaign import Wanted
+from proving.copies import NotIsolated
+from proving.defects import DEFECTS
+from proving.outcome import Outcome
+from proving.sabotage import Unusable, Verdict
+
+SHORT_SAMPLE = 6
+"""Of the planted defects, where no suite is named: about a minute."""
+SHORT_KILLS = 20
+"""The same of the kills: about three minutes."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="igny8 prove", description=__doc__)
+    parser.add_argument("--kills", type=int, metavar="N", help="kill N times while tenants run pipelines")
+    parser.add_argument("--minutes", type=float, metavar="M", help="end the kills after so long")
+    parser.add_argument("--wordpress", action="store_true", help="one tenant publishes to a real WordPress")
+    parser.add_argument("--sabotage", action="store_true", help="plant every defect; each must be caught")
+    parser.add_argument("--sample", type=int, metavar="N", help="only N of the defects, drawn by --seed")
+    parser.add_argument("--seed", type=int, help="repeats a sample; without it one is made up and printed")
+    parser.add_argument("--only", action="append", metavar="NAME", choices=[defect.name for defect in DEFECTS],
+                        help="one defect; may be repeated")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
+    given = parser.parse_args()
+    screen = Console(stderr=given.json, highlight=False)
+    try:
+        outcomes = _prove(given, screen)
+    except (NotIsolated, Unusable) as error:
+        sys.exit(f"igny8 prove: {error}")
+    except KeyboardInterrupt:
+        return 130
+    if given.json:
+        print(json.dumps([outcome.as_dict() for outcome in outcomes], indent=1))
+    return 0 if all(outcome.holds for outcome in outcomes) else 1
+
+
+def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
+    planted = bool(given.sabotage or given.sample or given.only)
+    outcomes: list[Outcome] = []
+    if given.kills is not None or not planted:
+        seed = random.randrange(1_000_000) if given.seed is None else given.seed
+        number = SHORT_KILLS if given.kills is None else given.kills
+        outcomes += kills.prove(Wanted(number, seed, given.minutes, given.wordpress), screen)
+    if given.kills is None or planted:
+        outcomes += _sabotage(given, screen)
+    return outcomes
+
+
+def _sabotage(given: argparse.Namespace, screen: Console) -> list[Outcome]:
+    chosen = [defect for defect in DEFECTS if given.only is None or defect.name in given.only]
+    size = given.sample or (None if given.sabotage or given.only else SHORT_SAMPLE)
+    if size is not None:
+        seed = random.randrange(1_000_000) if given.seed is None else given.seed
+        screen.print(f"{size} of {len(chosen)} defects; the same ones again: --sample {size} --seed {seed}")
+        chosen = sabotage.sample(chosen, size, seed)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed} of {task.total}  {task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=screen, transient=True) as progress:
+        task = progress.add_task("", total=len(chosen))
+
+        def heard(verdict: Verdict) -> None:
+            progress.advance(task)
+            if not verdict.caught:
+                progress.print(f"[red]not caught[/] {verdict.defect.name}: {verdict.reason}")
+
+        verdicts = asyncio.run(
+            sabotage.plant(
+                chosen,
+                workers=min(len(chosen), (os.cpu_count() or 1) + 1),  # tests also wait
+                started=lambda what: progress.update(task, description=what),
+                heard=heard,
+            )
+        )
+    screen.print(_table(verdicts))
+    return [verdict.outcome for verdict in verdicts]
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    table = Table("defect", "caught by", "seconds")
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
+    table.columns[2].justify = "right"
+    for verdict in verdicts:
+        test = escape(verdict.defect.test.rpartition("::")[2])
+        caught = test if verdict.caught else f"[red]nobody[/], {verdict.reason} ({test})"
+        table.add_row(verdict.defect.name, caught, f"{verdict.seconds:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
