@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 from common import telemetry
 from common.api.app import REQUEST_ID
-from common.api.envelope import failure
+from common.api.envelope import failure, unexpected
 from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
 from common.ids import new_id
@@ -69,6 +69,10 @@ class Edge:
                 await refusal(scope, receive, answer)
             except ClientGone:
                 log.info("client_gone", path=scope["path"])
+            except Exception as error:
+                if answer.status:  # begun: it must break off
+                    raise
+                await unexpected(error)(scope, receive, answer)
             span.set_attribute("http.response.status_code", answer.status)
 
     async def _serve(
