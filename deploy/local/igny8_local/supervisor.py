@@ -38,7 +38,6 @@ BROKER = "broker"
 READY_SECONDS = 90.0  # a cold start on a slow disk with both processors busy took 30
 _START_ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
-_STEADY_SECONDS = 30.0
 _POLL = 0.05
 _LOCK_ATTEMPTS = 10
 
@@ -50,6 +49,14 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def resumed(pause: Iterator[float], lived: float) -> Iterator[float]:
+    """The pauses to go on with after a process that lived so many seconds.
+
+    What lives longer than the longest pause starts again at once: pauses only spare a machine what dies right after its start.
+    """
+    return pauses() if lived > _LONGEST_PAUSE else pause
 
 
 class Part:
@@ -180,8 +187,7 @@ class Supervisor:
             expected = part.child.expected_to_end
             if not expected:
                 logger.warning("%s (pid %d) ended: %s", part.name, part.child.pid, part.last_exit)
-            if expected or time.monotonic() - started > _STEADY_SECONDS:
-                pause = pauses()
+            pause = pauses() if expected else resumed(pause, time.monotonic() - started)
             await self._start_again(part, pause)
             logger.info("%s started again (pid %d)", part.name, part.child.pid)
             if part.name == BROKER:
