@@ -66,7 +66,8 @@ class Consumer:
         self._kafka = kafka
         self._group = group
         self._topics = topics
-        self._fetch_wait_ms = embedded_wait_ms if embedded else FETCH_WAIT_MS
+        self._embedded = embedded
+        self._embedded_wait_ms = embedded_wait_ms
         self._take = take
         self._inbox = inbox
         self._handled: dict[TopicPartition, int] = {}
@@ -107,7 +108,7 @@ class Consumer:
             *self._topics,
             group_id=self._group,
             batch=True,
-            fetch_max_wait_ms=self._fetch_wait_ms,
+            fetch_max_wait_ms=self._embedded_wait_ms if self._embedded else FETCH_WAIT_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=EMBEDDED_SESSION_MS if self._embedded else SESSION_MS,
