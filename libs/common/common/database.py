@@ -122,9 +122,9 @@ def _compile(
         values = {**compiled.values, **(parameters or {})}
     else:
         values = dict(compiled.compiler.construct_params(parameters))  # raises, and says which
-    for name, process in compiled.processors.items():
-        if name in values:
-            values[name] = process(values[name])
+    values |= {
+        name: process(values[name]) for name, process in compiled.processors.items() if name in values
+    }
     return compiled.text, values
 
 

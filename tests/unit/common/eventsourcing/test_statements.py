@@ -112,3 +112,8 @@ def test_a_percent_sign_is_no_parameter() -> None:
 )
 def test_what_counts_as_the_database_being_away(error: BaseException, away: bool) -> None:
     assert is_away(error) is away
+
+
+def test_a_missing_value_is_named() -> None:
+    with pytest.raises(sa.exc.InvalidRequestError, match="which"):
+        _compile(sa.select(things).where(things.c.id == sa.bindparam("which")), {})
