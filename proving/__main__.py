@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, metavar="N", help="kill N times while tenants run pipelines")
     parser.add_argument("--minutes", type=float, metavar="M", help="end the kills after so long")
     parser.add_argument("--wordpress", action="store_true", help="one tenant publishes to a real WordPress")
+    parser.add_argument(
+        "--kafka", action="store_true", help="on a real Kafka, which is also away for two minutes"
+    )
     parser.add_argument("--sabotage", action="store_true", help="plant every defect; each must be caught")
     parser.add_argument("--sample", type=int, metavar="N", help="only N of the defects, drawn by --seed")
     parser.add_argument("--seed", type=int, help="repeats a sample; without it one is made up and printed")
@@ -58,7 +61,8 @@ def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
     if given.kills is not None or not planted:
         seed = random.randrange(1_000_000) if given.seed is None else given.seed
         number = SHORT_KILLS if given.kills is None else given.kills
-        outcomes += kills.prove(Wanted(number, seed, given.minutes, given.wordpress), screen)
+        wanted = Wanted(number, seed, given.minutes, given.wordpress, given.kafka)
+        outcomes += kills.prove(wanted, screen)
     if given.kills is None or planted:
         outcomes += _sabotage(given, screen)
     return outcomes

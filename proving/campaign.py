@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +25,7 @@ from proving.oracle import Disturbance, Evidence, Finding, judge, repeated_calls
 from proving.orders import Orders
 from proving.outcome import Outcome
 from tests.parts.fake_ai import FakeAI
+from tests.parts.kafka import RealKafka
 from tests.parts.ports import DeadlineMissed, wait_for
 from tests.parts.wordpress import RealWordPress
 from tests.support.product import Product, product
@@ -35,6 +37,7 @@ RECOVERY_TARGET = 10.0
 BROKER_TARGET = 20.0
 """Seconds, at the 99th percentile: a broker of the embedded stack takes all services with it."""
 LONGEST_RECOVERY = 90.0
+BROKERS = ("broker killed", "broker away")
 AT_ONCE = ("killed at a point",)
 """Faults whose effect on running work ends with the process itself."""
 
@@ -47,10 +50,11 @@ class Wanted:
     seed: int = field(default_factory=lambda: random.randrange(1_000_000))
     minutes: float | None = None
     wordpress: bool = False
+    kafka: bool = False
 
     def __str__(self) -> str:
-        rest = (f" --minutes {self.minutes:g}" if self.minutes else "") + (
-            " --wordpress" if self.wordpress else ""
+        rest = (f" --minutes {self.minutes:g}" if self.minutes else "") + "".join(
+            f" --{part}" for part, used in (("wordpress", self.wordpress), ("kafka", self.kafka)) if used
         )
         return f"--kills {self.kills} --seed {self.seed}{rest}"
 
@@ -77,6 +81,8 @@ class Report:
     struck: list[Struck] = field(default_factory=list)
     not_fired: list[Fault] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """What the services themselves logged as errors: no evidence, but where to look first."""
     runs: int = 0
     calls: int = 0
     repeated: int = 0
@@ -88,8 +94,8 @@ class Report:
 
     def outcomes(self) -> list[Outcome]:
         """One line each for the kills, the recoveries and every check of the oracle."""
-        broker = [each for each in self.struck if each.fault.kind == "broker killed"]
-        others = [each for each in self.struck if each.fault.kind != "broker killed"]
+        broker = [each for each in self.struck if each.fault.kind in BROKERS]
+        others = [each for each in self.struck if each.fault.kind not in BROKERS]
         kills = Outcome(
             *("faults that fired", self.kills, self.kills, self.kills + len(self.not_fired)),
             f"≥ {self.wanted.kills}",
@@ -129,13 +135,20 @@ class Arena:
     """A running stack with its tenants, and a prober: one more tenant, whose writes show that a service is back."""
 
     def __init__(
-        self, stack: Product, orders: Orders, fake: FakeAI, folder: Path, wordpress: RealWordPress | None
+        self,
+        stack: Product,
+        orders: Orders,
+        fake: FakeAI,
+        folder: Path,
+        wordpress: RealWordPress | None,
+        kafka: RealKafka | None,
     ) -> None:
         self.product = stack
         self.fake = fake
         self.ledger = Ledger()
         self._orders = orders
         self._wordpress = wordpress
+        self._kafka = kafka
         self._broker_since = 0.0
         self._disturbances: list[Disturbance] = []
         places = [
@@ -155,15 +168,18 @@ class Arena:
 
     def strike(self, fault: Fault) -> Struck:
         """Do it, and see everything recovered. Raises `NotFired`."""
-        at = strike(fault, self.product.stack, self._orders)
+        began = time.time()
+        at = strike(fault, self.product.stack, self._orders, self._kafka)
         recovery: float | None = None
         with suppress(DeadlineMissed):
             self._recovered(fault.victims)
             recovery = time.time() - at
-        if fault.kind == "broker killed":
+        if fault.kind in BROKERS and self._kafka is None:  # an embedded one has forgotten everything
             self._broker_since = time.time()
-        until = at if fault.kind in AT_ONCE else time.time()
-        self._disturbances.append(Disturbance(at, until, fault.victims))
+        if fault.kind in AT_ONCE:
+            self._disturbances.append(Disturbance(at, at, fault.victims))
+        else:
+            self._disturbances.append(Disturbance(began, time.time(), fault.victims))
         return Struck(fault, at, recovery)
 
     def evidence(self) -> Evidence:
@@ -224,8 +240,18 @@ def run(
         fight(field, report, say, heard)
         calm(field, report, say)
         report.findings = judge(field.evidence(), say)
+        report.errors = _errors(field.product.stack.layout.logs)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _errors(logs: Path) -> list[str]:
+    return [
+        f"{path.stem}: {line[:2000]}"
+        for path in sorted(logs.glob("*.log"))
+        for line in path.read_text(errors="replace").splitlines()
+        if '"level": "error"' in line
+    ]
 
 
 @contextmanager
@@ -236,6 +262,7 @@ def arena(wanted: Wanted) -> Iterator[Arena]:
         orders = Orders(folder / "orders")
         fake = parts.enter_context(FakeAI())
         site = parts.enter_context(RealWordPress()) if wanted.wordpress else None
+        kafka = parts.enter_context(RealKafka()) if wanted.kafka else None
         environment = {
             "IGNY8_AI_BASE_URL": fake.url,
             "IGNY8_AI_KEY": fake.key,
@@ -243,9 +270,10 @@ def arena(wanted: Wanted) -> Iterator[Arena]:
             "IGNY8_AI_IMAGE_MODEL": "gpt-image-1",
             "IGNY8_TRIAL_CREDITS": "1000000",
             "IGNY8_ALLOWED_PRIVATE_HOSTS": urlsplit(site.url).netloc if site else "",
+            "IGNY8_KAFKA": kafka.bootstrap if kafka else "",
         }
         stack = parts.enter_context(product(**environment, **orders.environment))
-        opened = Arena(stack, orders, fake, folder, site)
+        opened = Arena(stack, orders, fake, folder, site, kafka)
         opened.open()
         yield opened
 
@@ -255,7 +283,8 @@ def fight(
 ) -> None:
     """Fault after fault, each after the last one's recovery, until enough have fired or the time is over."""
     end = time.monotonic() + 60 * report.wanted.minutes if report.wanted.minutes else math.inf
-    for fault in draw(report.wanted.seed):
+    outage = [Fault("broker away")] if report.wanted.kafka else []
+    for fault in chain(outage, draw(report.wanted.seed)):
         if report.kills >= report.wanted.kills or time.monotonic() > end:
             return
         say(str(fault))

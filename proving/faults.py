@@ -15,12 +15,14 @@ from common.crash_points import Point
 from igny8_local.stack import Stack
 
 from proving.orders import PLACES, Orders
+from tests.parts.kafka import RealKafka
 from tests.parts.ports import DeadlineMissed, wait_for
 
 Kind = Literal[
     "killed at a point",
     "two services killed",
     "broker killed",
+    "broker away",
     "database killed",
     "database shut down at once",
     "answer of a commit lost",
@@ -36,6 +38,8 @@ OTHERS: tuple[tuple[Kind, int], ...] = (
 )
 """Faults other than a kill at a point, by weight."""
 SHARE_OF_OTHERS = 0.25
+OUTAGE_SECONDS = 120.0
+"""How long a Kafka is away in the one long outage of a campaign."""
 HITS = (1, 1, 2, 3)
 STRIKE_SECONDS = 20.0
 """A point that nobody passes within this time counts as not fired."""
@@ -101,16 +105,25 @@ class NotFired(Exception):
     """Nobody came by where the fault was waiting."""
 
 
-def strike(fault: Fault, stack: Stack, orders: Orders) -> float:
-    """Do it and see it done; when that was, in seconds since the epoch. Raises `NotFired`."""
+def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None = None) -> float:
+    """Do it and see it done; from when on it can recover, in seconds since the epoch. Raises `NotFired`.
+
+    An embedded broker is started again by the stack itself; a Kafka (`kafka`) comes back when this starts it.
+    """
     match fault.kind:
         case "killed at a point" | "two services killed":
             at = _order(fault, orders)
             if fault.other:
                 _end(stack, fault.other, signal.SIGKILL)
             return at
-        case "broker killed":
-            return _end(stack, "broker", signal.SIGKILL)
+        case "broker killed" | "broker away":
+            if kafka is None:
+                return _end(stack, "broker", signal.SIGKILL)
+            kafka.kill()
+            if fault.kind == "broker away":
+                time.sleep(OUTAGE_SECONDS)
+            kafka.start()
+            return time.time()
         case "database killed":
             return _end(stack, "postgres", signal.SIGKILL)
         case "database shut down at once":
