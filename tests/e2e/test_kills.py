@@ -139,6 +139,7 @@ def a_medium_less(court: Court) -> None:
     next(medium for medium in published.glob("*/*/media/*")).unlink()
 
 
+# One after the other into the same court: each is named by words that none before it has called forth.
 PLANTED: list[tuple[Callable[[Court], None], str, str]] = [
     (a_promise_not_kept, "every accepted request has its effect", "was accepted and is not there"),
     (an_event_left_to_say, "nothing is left on its way", "billing: 1 refused outbox rows"),
@@ -147,8 +148,8 @@ PLANTED: list[tuple[Callable[[Court], None], str, str]] = [
     (a_hole_in_a_stream, "every stream is without gaps", "publisher: "),
     (a_view_that_says_something_else, "views and replicas are what the facts say", "writer.content"),
     (a_replica_without_a_row, "views and replicas are what the facts say", "planner misses"),
-    (a_charge_twice, "balance = charges = work delivered", "was charged 2 times"),
     (a_usage_row_twice, "balance = charges = work delivered", "by the usage log"),
+    (a_charge_twice, "balance = charges = work delivered", "was charged 2 times"),
     (an_extra_post, "one post and one medium for each", "pages instead of"),
     (a_medium_less, "one post and one medium for each", "media instead of"),
 ]
