@@ -25,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from common.contracts import Contract
 from common.crash_points import crash_point
-from common.eventsourcing.decider import Decider, StreamName
+from common.eventsourcing.decider import Decider, Snapshot, StreamName
 from common.eventsourcing.event import Event, Meta, Recorded
 from common.ids import new_id
 from common.jobs.job import Job
@@ -122,9 +122,7 @@ def _compile(
         values = {**compiled.values, **(parameters or {})}
     else:
         values = dict(compiled.compiler.construct_params(parameters))  # raises, and says which
-    values |= {
-        name: process(values[name]) for name, process in compiled.processors.items() if name in values
-    }
+    values |= {name: process(values[name]) for name, process in compiled.processors.items() if name in values}
     return compiled.text, values
 
 
@@ -212,18 +210,30 @@ class Transaction(Sql):
         """The state and version of a stream; takes the account's lock until the transaction ends."""
         stream = str(decider.stream(id))
         if stream not in self._loaded:
-            cursor = await self.connection.execute(
-                "SELECT type, data, version FROM open_stream(%s, %s, 0)",
-                (self.account_id, stream),
-                prepare=True,
-            )
-            self._tenant_set = True
-            state, version = decider.initial, 0
-            for type_name, data, at_version in await cursor.fetchall():
-                state = decider.evolve(state, decider.types.decode_json(type_name, data))
-                version = at_version
-            self._loaded[stream] = (state, version)
+            try:
+                self._loaded[stream] = await self._fold(decider, stream, decider.snapshot)
+            except msgspec.DecodeError as error:
+                log.warning("snapshot_unreadable", stream=stream, error=str(error))
+                self._loaded[stream] = await self._fold(decider, stream, None)
         return self._loaded[stream]
+
+    async def _fold(
+        self, decider: Decider[S, Any], stream: str, snapshot: Snapshot[S] | None
+    ) -> tuple[S, int]:
+        cursor = await self.connection.execute(
+            "SELECT type, data, version FROM open_stream(%s, %s, %s)",
+            (self.account_id, stream, snapshot.shape if snapshot else None),
+            prepare=True,
+        )
+        self._tenant_set = True
+        state, version = decider.initial, 0
+        for type_name, data, at_version in await cursor.fetchall():
+            if snapshot and type_name is None:
+                state = snapshot.decode(data)
+            else:
+                state = decider.evolve(state, decider.types.decode_json(type_name, data))
+            version = at_version
+        return state, version
 
     async def handle(self, decider: Decider[S, C], id: UUID, command: C) -> Handled[S]:
         """Load, decide, append, project. Raises what `decide` raises, `StreamConflict` or `EventTooLarge`."""
@@ -232,9 +242,20 @@ class Transaction(Sql):
         if not events:
             return Handled((), state, version)
         await self.append(decider.stream(id), version, events)
-        state = decider.fold(events, state)
-        self._loaded[str(decider.stream(id))] = (state, version + len(events))
-        return Handled(events, state, version + len(events))
+        state, after = decider.fold(events, state), version + len(events)
+        self._loaded[str(decider.stream(id))] = (state, after)
+        if decider.snapshot and version // decider.snapshot.every < after // decider.snapshot.every:
+            await self._keep(decider.stream(id), after, decider.snapshot, state)
+        return Handled(events, state, after)
+
+    async def _keep(self, stream: StreamName, version: int, snapshot: Snapshot[S], state: S) -> None:
+        """Under the account's lock: a later one never meets an earlier one."""
+        await self.connection.execute(
+            "INSERT INTO snapshots (account_id, stream, version, shape, state) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, shape = excluded.shape,"
+            " state = excluded.state",
+            (self.account_id, str(stream), version, snapshot.shape, snapshot.encode(state).decode()),
+        )
 
     async def append(
         self, stream: StreamName, version: int, events: Sequence[Event]

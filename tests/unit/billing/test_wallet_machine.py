@@ -26,6 +26,7 @@ from billing.wallets.events import (
     Wallet,
     WalletEvent,
 )
+from billing.wallets.snapshot import SNAPSHOT
 from common.contracts.operations import Charge, OperationItem
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -173,6 +174,10 @@ class WalletMachine(RuleBasedStateMachine):
     def what_is_over_is_held_by_reservations(self) -> None:
         lapsed = sum(grant.left for grant in self.wallet.grants.values() if grant.lapsed)
         assert lapsed <= self.wallet.reserved
+
+    @invariant()
+    def survives_being_kept(self) -> None:
+        assert SNAPSHOT.decode(SNAPSHOT.encode(self.wallet).decode()) == self.wallet
 
 
 WalletMachine.TestCase.settings = settings(

@@ -41,6 +41,21 @@ class StreamName:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot(Generic[S]):
+    """How the state of long streams is kept, so that a command need not fold them from their start.
+
+    One is written at every `every` events. `shape` names what `encode` writes and what `evolve` means by it: under a new
+    name the old ones are not read any more. `decode` raises `msgspec.DecodeError` for what it cannot read: then the
+    stream is folded from its start.
+    """
+
+    shape: str
+    encode: Callable[[S], bytes]
+    decode: Callable[[str], S]
+    every: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class Decider(Generic[S, C]):
     """One aggregate.
 
@@ -53,6 +68,7 @@ class Decider(Generic[S, C]):
     evolve: Callable[[S, Any], S]
     decide: Callable[[C, S], Sequence[Event]]
     types: EventTypes
+    snapshot: Snapshot[S] | None = None
 
     def stream(self, id: UUID) -> StreamName:
         return StreamName(self.category, id)

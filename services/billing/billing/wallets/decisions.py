@@ -32,6 +32,7 @@ from billing.wallets.events import (
     WalletEvent,
     evolve,
 )
+from billing.wallets.snapshot import SNAPSHOT
 
 SPENT_FIRST: Mapping[GrantKind, int] = {
     "plan": 10,
@@ -364,4 +365,5 @@ WALLET: Decider[Wallet, WalletCommand] = Decider(
             CreditsWrittenOff,
         )
     ),
+    snapshot=SNAPSHOT,
 )

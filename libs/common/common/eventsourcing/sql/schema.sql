@@ -14,6 +14,15 @@ CREATE TABLE events (
 -- A catch-up asks for "what was recorded since"; a BRIN index answers that for nearly nothing.
 CREATE INDEX events_recorded_at ON events USING brin (recorded_at);
 
+-- The state of a long stream at a version, so that it need not be folded from its start: never more than a short cut.
+CREATE TABLE snapshots (
+    stream     text PRIMARY KEY,
+    account_id uuid NOT NULL,
+    version    integer NOT NULL,
+    shape      text NOT NULL,
+    state      text NOT NULL
+);
+
 -- What is still to be said on Kafka. Rows are read and deleted by their exact positions, never by "position > last".
 CREATE TABLE outbox (position bigint PRIMARY KEY)
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);

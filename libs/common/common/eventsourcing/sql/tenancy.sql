@@ -10,6 +10,7 @@ BEGIN
 END $$;
 
 CALL guard_tenant('events');
+CALL guard_tenant('snapshots');
 CALL guard_tenant('dead_letters');
 CALL guard_tenant('ai_answers');
 CALL guard_tenant('idempotency_keys');

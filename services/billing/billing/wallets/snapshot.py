@@ -1,0 +1,46 @@
+"""How a wallet is kept: an account's stream grows with every operation it pays for."""
+
+from uuid import UUID
+
+import msgspec
+from common.contracts.operations import Millicredits
+from common.eventsourcing.decider import Snapshot
+from rpds import HashTrieMap, HashTrieSet
+
+from billing.wallets.events import Grant, Reservation, Wallet
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    balance: Millicredits
+    reserved: Millicredits
+    grants: tuple[Grant, ...]
+    reservations: dict[UUID, Reservation]
+    closed: tuple[UUID, ...]
+
+
+def _encode(wallet: Wallet) -> bytes:
+    return msgspec.json.encode(
+        _Kept(
+            wallet.balance,
+            wallet.reserved,
+            tuple(wallet.grants.values()),
+            dict(wallet.reservations.items()),
+            tuple(wallet.closed),
+        )
+    )
+
+
+def _decode(text: str) -> Wallet:
+    kept = _decoder.decode(text)
+    return Wallet(
+        kept.balance,
+        kept.reserved,
+        HashTrieMap({grant.grant_id: grant for grant in kept.grants}),
+        HashTrieMap(kept.reservations),
+        HashTrieSet(kept.closed),
+    )
+
+
+_decoder = msgspec.json.Decoder(_Kept)
+
+SNAPSHOT = Snapshot("wallet.1", _encode, _decode)
