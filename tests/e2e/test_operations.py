@@ -1,20 +1,26 @@
 """What an operator does and sees: stopping and starting, the doctor's causes, parts of others by their URL."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
+from common.contracts.base import SERVICES
 from igny8_local import doctor
 from igny8_local.stack import Stack
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from psycopg import sql
 
 from tests.e2e.conftest import Shared
 from tests.e2e.test_demo import assert_sound
 from tests.parts.kafka import RealKafka
 from tests.parts.ports import wait_for
+from tests.parts.s3 import S3Server
 from tests.support.command import igny8, left_behind
 from tests.support.database import PostgresServer, postgres_server
 from tests.support.product import few_keywords
@@ -101,6 +107,44 @@ def relay_without_rights(stack: Stack, service: str) -> Iterator[None]:
 
 
 @pytest.mark.kafka
+class Collector:
+    """Takes in traces by OTLP over HTTP, and remembers whose they were."""
+
+    def __init__(self) -> None:
+        self.services: set[str] = set()
+        heard = self.services
+
+        class Traces(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                for group in ExportTraceServiceRequest.FromString(body).resource_spans:
+                    for attribute in group.resource.attributes:
+                        if attribute.key == "service.name":
+                            heard.add(attribute.value.string_value.removeprefix("igny8-"))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                del format, args
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Traces)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    with made.server:
+        Thread(target=made.server.serve_forever).start()
+        yield made
+        made.server.shutdown()
+
+
 class TestWithPartsOfOthers:
     @pytest.fixture(scope="class")
     @staticmethod
@@ -115,11 +159,27 @@ class TestWithPartsOfOthers:
         with postgres_server() as running:
             yield running
 
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def objects() -> Iterator[S3Server]:
+        with S3Server() as running:
+            yield running
+
     def test_the_demo_works_on_them_and_the_doctor_names_each_when_it_is_away(
-        self, kafka: RealKafka, server: PostgresServer, tmp_path: Path
+        self,
+        kafka: RealKafka,
+        server: PostgresServer,
+        objects: S3Server,
+        collector: Collector,
+        tmp_path: Path,
     ) -> None:
         data_dir = tmp_path / "data"
-        others = {"IGNY8_DATABASE": server.url, "IGNY8_KAFKA": kafka.bootstrap}
+        others = {
+            "IGNY8_DATABASE": server.url,
+            "IGNY8_KAFKA": kafka.bootstrap,
+            "IGNY8_OTLP_ENDPOINT": collector.url,
+            **objects.environment,
+        }
         try:
             result = igny8(
                 *("demo", "--json", "--keep", "--articles", "2"),
@@ -133,6 +193,9 @@ class TestWithPartsOfOthers:
                 each.name for each in stack.services()
             }
             assert not stack.layout.postgres.exists()
+            assert len(objects.names()) >= 2 * 2, "an article has a body and pictures"
+            assert [path for path in stack.layout.objects.rglob("*") if path.is_file()] == []
+            wait_for(lambda: collector.services == set(SERVICES), 30, what="spans of all services have come")
             assert causes(stack) == set()
             kafka.kill()
             wait_for(lambda: "broker-away" in causes(stack), 30, what="the doctor misses the broker")
