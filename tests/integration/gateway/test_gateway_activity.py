@@ -230,6 +230,21 @@ class TestLiveUpdates:
         assert b"event: PipelineRunPaused" in frame
         assert str(run.run_id).encode() in frame
 
+    async def test_say_progress_to_its_account_only(self, live: LiveUpdates) -> None:
+        mine, other = new_id(), new_id()
+        steps = {
+            account: ProgressReported(
+                operation_id=account, function="auto_cluster", phase="Saving", item=1, items=1, percent=90
+            )
+            for account in (other, mine)
+        }
+        async with aclosing(live.stream(mine, 0)) as stream:
+            await anext(stream)  # the retry hint: the stream is open
+            for account, progress in steps.items():
+                live.report(account, progress)
+            frame = await asyncio.wait_for(anext(stream), 10)
+        assert str(mine).encode() in frame
+
     async def test_resume_after_the_last_event_seen(self, gateway: Gateway, live: LiveUpdates) -> None:
         account, runs = new_id(), [PipelineRunPaused(run_id=new_id()) for _ in range(3)]
         await _take(gateway, live, _heard(account, *runs))

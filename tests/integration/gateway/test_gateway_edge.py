@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import psycopg
 import pytest
 import uvicorn
 from aiohttp import web
@@ -258,6 +259,20 @@ class TestCallers:
                 nobody.get("/api/v1/account/") as response,
             ):
                 assert response.status == 401
+
+    async def test_who_was_a_member_gets_in_no_more(self, edge: Running) -> None:
+        former = await edge.gateway.register()
+        with psycopg.connect(edge.gateway.urls.owner) as connection:
+            connection.execute("SELECT set_config('app.account_id', %s, true)", (str(former.account_id),))
+            connection.execute("UPDATE members SET active = false WHERE user_id = %s", (former.user_id,))
+        async with (
+            aiohttp.ClientSession(edge.url) as client,
+            client.get(
+                "/api/v1/planner/keywords/",
+                headers={"Authorization": f"Bearer {former.registered['access']}"},
+            ) as response,
+        ):
+            assert response.status == 401
 
     async def test_an_odd_request_id_is_replaced(self, client: aiohttp.ClientSession) -> None:
         async with client.get("/api/v1/account/", headers={"X-Request-ID": "<script>"}) as response:

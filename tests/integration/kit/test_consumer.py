@@ -1,23 +1,47 @@
-"""The subscriber on a real broker: what could not be taken comes again."""
+"""The subscriber on a real broker: what could not be taken comes again, and the database says how far it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from common.messaging.catch_up import committed_offsets
 from common.messaging.consumer import Consumer
-from common.messaging.inbox import Message
+from common.messaging.inbox import Inbox, Message
 from common.supervision import Loop
 
 from tests.parts.ports import eventually
 from tests.support.messaging import Broker, embedded_broker
 
-TOPIC = "igny8.publisher.events"
+SAID = [b"one", b"two", b"three"]
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
     with embedded_broker() as broker:
         yield broker
+
+
+async def say(broker: Broker, topic: str) -> int:
+    """`SAID` on one partition of a topic that nobody else uses; returns the partition."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
+    await producer.start()
+    try:
+        placed = [await producer.send_and_wait(topic, value, key=b"account") for value in SAID]
+    finally:
+        await producer.stop()
+    return int(placed[0].partition)
+
+
+@asynccontextmanager
+async def running(consumer: Consumer) -> AsyncIterator[Loop]:
+    loop = Loop("consumer", lambda loop: consumer.run(loop.beat))
+    loop.start()
+    try:
+        yield loop
+    finally:
+        await loop.stop()
 
 
 async def test_a_batch_that_was_not_taken_comes_again(broker: Broker) -> None:
@@ -31,19 +55,44 @@ async def test_a_batch_that_was_not_taken_comes_again(broker: Broker) -> None:
             raise ConnectionError("the database is away")
         taken.extend(values)
 
-    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
-    await producer.start()
-    said = [b"one", b"two", b"three"]
-    for value in said:
-        await producer.send_and_wait(TOPIC, value, key=b"account")
-    await producer.stop()
-    consumer = Consumer(broker.bootstrap, "test", [TOPIC], embedded=True, take=take)
-    loop = Loop("consumer", lambda loop: consumer.run(loop.beat))
-    loop.start()
-    try:
-        await eventually(lambda: len(taken) >= len(said), what="all was taken")
-        assert taken == said
-        assert refused == [b"one", b"one"]
+    topic = "igny8.publisher.events"
+    await say(broker, topic)
+    async with running(Consumer(broker.bootstrap, "again", [topic], embedded=True, take=take)) as loop:
+        await eventually(lambda: len(taken) >= len(SAID), what="all was taken")
+        assert taken == SAID
+        assert refused == SAID[:1] * 2
         await eventually(lambda: loop.healthy, what="it is well again")
-    finally:
-        await loop.stop()
+
+
+class Known:
+    """An inbox that has taken in less than Kafka was told."""
+
+    def __init__(self, known: Mapping[tuple[str, int], int]) -> None:
+        self._known = known
+        self.skipped: list[Mapping[tuple[str, int], int]] = []
+
+    async def next_offsets(self) -> Mapping[tuple[str, int], int]:
+        return self._known
+
+    async def skip(self, jumped: Mapping[tuple[str, int], int]) -> None:
+        self.skipped.append(jumped)
+
+
+async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker: Broker) -> None:
+    topic, group = "igny8.writer.events", "told"
+    partition = await say(broker, topic)
+    taken: list[bytes | None] = []
+
+    async def take(batch: Sequence[Message]) -> None:
+        taken.extend(message.value for message in batch)
+
+    async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take)):
+        await eventually(lambda: taken == SAID, what="all was taken")
+    told = await committed_offsets(broker.bootstrap, group, [TopicPartition(topic, partition)])
+    assert list(told.values()) == [3]
+    taken.clear()
+    known = Known({(topic, partition): 1})
+    inbox = cast(Inbox, known)
+    async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
+        await eventually(lambda: len(taken) >= 2 or known.skipped, what="it goes on")
+    assert (taken, known.skipped) == (SAID[1:], [])

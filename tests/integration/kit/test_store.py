@@ -10,6 +10,7 @@ from common.contracts.base import SERVICES
 from common.database import Database, EventTooLarge, StreamConflict, Transaction
 from common.ids import new_id
 from common.model import ServiceModel
+from structlog.testing import capture_logs
 
 from tests.support import toy
 from tests.support.database import ServiceUrls
@@ -60,9 +61,11 @@ async def test_a_failure_after_the_append_leaves_nothing(database: Database) -> 
 
 async def test_racers_on_one_stream_queue_and_none_is_lost(database: Database) -> None:
     account, counter = new_id(), new_id()
-    await asyncio.gather(
-        *(database.run(account, lambda tx: toy.count(tx, counter, toy.Count())) for _ in range(60))
-    )
+    racers = (database.run(account, lambda tx: toy.count(tx, counter, toy.Count())) for _ in range(60))
+    with capture_logs() as said:
+        ended = await asyncio.gather(*racers, return_exceptions=True)
+    assert said == [], "nobody was in another's way"
+    assert set(ended) == set(range(1, 61))
     async with database.transaction(account) as tx:
         assert await tx.load(toy.COUNTER, counter) == (60, 60)
 
