@@ -47,6 +47,7 @@ GAPS = Promise(
 )
 TRACED = Promise("Messages", "One trace leads from a request through every service it moves.")
 OWN_ROWS = Promise("Tenants", "A tenant neither sees nor changes what is another's, whatever code forgets.")
+SECRETS = Promise("Tenants", "A secret opens only where it belongs, and an erased account's never again.")
 CALLERS = Promise(
     "Tenants", "Only who the gateway vouches for gets in, and does only what role and sites allow."
 )
@@ -60,9 +61,11 @@ WITHIN_BALANCE = Promise("Credits", "No credit is promised twice or spent beyond
 FAIR_PRICE = Promise(
     "Credits", "Only delivered work is charged: once, at the agreed price, at most its maximum."
 )
+RUNS = Promise("Pipelines", "A run counts each item and each price once, in whatever order it hears of them.")
 PAID_ONCE = Promise("AI", "A provider is paid once for a finished step, whatever crashes afterwards.")
 NOT_SWALLOWED = Promise("AI", "A provider's failure is repeated in bounds, then told; it is never swallowed.")
 ONE_POST = Promise("Publishing", "One post and one medium of each image per article, whoever dies when.")
+APPROVED = Promise("Publishing", "Only a version that was approved is published.")
 PUBLIC_INTERNET = Promise("Publishing", "An address that a user gives leads to the public internet only.")
 WATCHED = Promise(
     "Background work", "No loop dies silently, and no job is lost or given up without a record."
@@ -92,6 +95,15 @@ DEFECTS: tuple[Defect, ...] = (
         "UNIQUE (stream, version)",
         "UNIQUE (stream, version, event_id)",
         f"{_KIT}/test_store.py::test_a_stale_version_is_a_conflict",
+    ),
+    Defect(
+        "account-lock-dropped",
+        ONE_HISTORY,
+        "writers of one account do not wait for each other, and fail instead",
+        f"{_SQL}/open_stream.sql",
+        "PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));",
+        "",
+        f"{_KIT}/test_store.py::test_racers_on_one_stream_queue_and_none_is_lost",
     ),
     Defect(
         "facts-can-be-deleted",
@@ -258,6 +270,15 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_KIT}/test_consumer.py::test_a_batch_that_was_not_taken_comes_again",
     ),
     Defect(
+        "kafkas-progress-believed",
+        HEARD_ONCE,
+        "a consumer goes on where Kafka was told, not where its database is",
+        f"{_COMMON}/messaging/consumer.py",
+        "consumer.seek(partition, offset)",
+        "pass",
+        f"{_KIT}/test_consumer.py::test_it_goes_on_where_the_database_says_whatever_kafka_was_told",
+    ),
+    Defect(
         "absence-taken-for-poison",
         HEARD_ONCE,
         "a lost database connection counts as the event's own fault",
@@ -330,6 +351,15 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/unit/common/messaging/test_envelope.py::test_what_is_written_is_read",
     ),
     Defect(
+        "trace-not-continued",
+        TRACED,
+        "a service begins a trace of its own at each message",
+        f"{_COMMON}/telemetry.py",
+        'context = extract({"traceparent": parent}) if parent else None',
+        "context = None",
+        f"{_KIT}/test_transactions.py::test_a_span_goes_on_where_another_process_left_off",
+    ),
+    Defect(
         "tenant-not-set",
         OWN_ROWS,
         "a batch goes on for the next account under the last one's name",
@@ -375,6 +405,33 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_KIT}/test_store.py::test_every_table_with_tenants_is_guarded[publisher]",
     ),
     Defect(
+        "progress-said-to-all",
+        OWN_ROWS,
+        "live progress goes to every open stream",
+        "services/gateway/gateway/activity/live.py",
+        "for listener in self._listeners.get(account_id, ()):\n            if len(",
+        "for listener in set().union(*self._listeners.values()):\n            if len(",
+        "tests/integration/gateway/test_gateway_activity.py::TestLiveUpdates::test_say_progress_to_its_account_only",
+    ),
+    Defect(
+        "secret-opens-anywhere",
+        SECRETS,
+        "a ciphertext opens in another secret's place",
+        f"{_COMMON}/secrets.py",
+        'return f"secret {ref.secret_id} {ref.version}"',
+        'return "secret"',
+        "tests/integration/gateway/test_gateway_secrets.py::test_a_ciphertext_moved_to_another_secret_does_not_open",
+    ),
+    Defect(
+        "erasure-keeps-key",
+        SECRETS,
+        "an erased account's key stays",
+        f"{_COMMON}/secrets.py",
+        "SET wrapped = NULL, erased_at",
+        "SET erased_at",
+        "tests/integration/gateway/test_gateway_secrets.py::test_erasure_is_for_good",
+    ),
+    Defect(
         "audience-unchecked",
         CALLERS,
         "a token that was made for something else opens a service",
@@ -411,6 +468,24 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/integration/gateway/test_gateway_edge.py::TestForwarding::test_hands_on_a_signed_identity_and_never_the_clients_own",
     ),
     Defect(
+        "former-member-gets-in",
+        CALLERS,
+        "who was taken out of an account still gets in",
+        "services/gateway/gateway/edge/callers.py",
+        "                    members.c.active,\n",
+        "",
+        "tests/integration/gateway/test_gateway_edge.py::TestCallers::test_who_was_a_member_gets_in_no_more",
+    ),
+    Defect(
+        "stolen-token-ends-nothing",
+        CALLERS,
+        "a refresh token that is used twice ends no session",
+        "services/gateway/gateway/users/sessions.py",
+        'if found == "used":',
+        "if False:",
+        "tests/integration/gateway/test_gateway_users.py::TestSessions::test_end_altogether_when_a_token_is_used_twice",
+    ),
+    Defect(
         "replica-not-waited-for",
         FRESH,
         "a service answers from a replica that is behind what the caller knows",
@@ -436,6 +511,15 @@ DEFECTS: tuple[Defect, ...] = (
         "if status >= 500:",
         "if False:",
         f"{_KIT}/test_idempotency.py::test_after_a_fault_of_ours_the_key_is_free_at_once",
+    ),
+    Defect(
+        "running-request-run-again",
+        ONE_EFFECT,
+        "a request runs again while the first one is at it",
+        f"{_COMMON}/api/idempotency.py",
+        "k.status IS NULL AND k.locked_until < now() AND",
+        "k.status IS NULL AND",
+        f"{_KIT}/test_idempotency.py::test_of_200_racers_with_one_key_one_has_the_effect",
     ),
     Defect(
         "new-ids-on-repetition",
@@ -537,6 +621,24 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/unit/common/ai/test_operation_decisions.py::test_each_item_ends_once",
     ),
     Defect(
+        "run-outcome-counted-twice",
+        RUNS,
+        "an item of a run that has failed ends once more",
+        "services/planner/planner/automation/process.py",
+        "if id not in work.done and id not in work.failed}",
+        "if id not in work.done}",
+        "tests/unit/planner/test_pipeline_process.py::TestOutcomes::test_an_item_ends_once",
+    ),
+    Defect(
+        "stage-ends-before-its-prices",
+        RUNS,
+        "a stage ends while an outcome's price is still to come",
+        "services/planner/planner/automation/process.py",
+        "if _open_items(work) or (work.stage in PAID and",
+        "if _open_items(work) or (False and",
+        "tests/unit/planner/test_pipeline_process.py::TestOutcomes::test_a_stage_waits_for_the_price_of_what_was_made",
+    ),
+    Defect(
         "answer-not-recalled",
         PAID_ONCE,
         "a provider is asked again although its answer is there",
@@ -553,6 +655,15 @@ DEFECTS: tuple[Defect, ...] = (
         "await self._answers.record(operation_id, step, input_hash, recorded)",
         "pass",
         "tests/unit/common/ai/test_ai_engine.py::test_asks_once_and_recalls_afterwards",
+    ),
+    Defect(
+        "later-answer-wins",
+        PAID_ONCE,
+        "a second attempt's answer replaces the one that was used",
+        f"{_COMMON}/ai/answers_store.py",
+        " AND answer IS NULL",
+        "",
+        f"{_KIT}/test_answer_stores.py::test_the_first_answer_stays",
     ),
     Defect(
         "hidden-retries",
@@ -607,6 +718,15 @@ DEFECTS: tuple[Defect, ...] = (
         "if (found := await find()) is not None:",
         "if (found := None) is not None:",
         f"{_PUBLISHING}::test_an_unknown_outcome_is_looked_up_and_sent_again_only_when_absent",
+    ),
+    Defect(
+        "unapproved-version-released",
+        APPROVED,
+        "a version that nobody approved goes out",
+        "services/writer/writer/content/decisions.py",
+        "overtaken = content.archived or content.approved != command.text_version",
+        "overtaken = content.archived",
+        "tests/unit/writer/test_writer_content.py::TestRelease::test_a_version_without_approval_never_is",
     ),
     Defect(
         "private-address-reached",

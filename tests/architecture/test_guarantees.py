@@ -72,6 +72,8 @@ def test_defects_have_names_of_their_own_and_stand_with_their_promise() -> None:
     assert len(DEFECTS) >= 25
     assert [name for name, times in Counter(defect.name for defect in DEFECTS).items() if times > 1] == []
     promises = [value for value in vars(defects).values() if isinstance(value, Promise)]
+    areas = [promise.area for promise in promises]
+    assert areas == sorted(areas, key=areas.index)
     # Without a defect, a promise would not stand on the page; apart from its others, twice.
     assert list(dict.fromkeys(defect.promise for defect in DEFECTS)) == promises
     order = [promises.index(defect.promise) for defect in DEFECTS]
