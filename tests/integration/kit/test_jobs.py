@@ -12,6 +12,7 @@ import pytest
 from common.database import Database, Transaction
 from common.eventsourcing.event import Meta
 from common.ids import new_id
+from common.jobs import worker as worker_module
 from common.jobs.job import AUTOMATION, IMPORT, INTERACTIVE, Job
 from common.jobs.worker import JobWorker
 from common.supervision import Loop
@@ -109,6 +110,26 @@ async def test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds(
             )
             assert monotonic() - began < 15
             assert second.running
+
+
+async def test_a_worker_does_not_take_its_own_job_for_dead(
+    toy_database: Database, toy_urls: ServiceUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late its heartbeats come: on a machine that stood still for seconds it would do the work twice at once."""
+    monkeypatch.setattr(worker_module, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(worker_module, "STALLED_AFTER_SECONDS", 0.0)
+    looked: list[int] = []
+    handlers = ToyJobs(toy_urls.service).handlers
+    loop = Loop("jobs", lambda loop: JobWorker(toy_urls.service, handlers).run(lambda: looked.append(1)))
+    loop.start()
+    try:
+        await defer(toy_database, JOB, "slow", how="hangs")
+        await eventually(lambda: happened(toy_urls, "slow"), what="the job began")
+        looked.clear()
+        await eventually(lambda: len(looked) > 20, what="the worker has looked for dead jobs")
+        assert happened(toy_urls, "slow") == [("began", 1)]
+    finally:
+        await loop.stop()
 
 
 async def test_what_fails_is_tried_again_and_then_given_up_with_a_record(

@@ -98,6 +98,8 @@ class JobWorker:
             )
         )
         self.app.job_manager = _JobManager(self.app.connector)
+        self._running: set[int | None] = set()
+        """The ids of the jobs that this very process is at: those are not dead, however late its heartbeats come."""
         for handler in handlers:
             self._register(handler)
 
@@ -114,8 +116,12 @@ class JobWorker:
                 arguments,
                 context.job.attempts + 1,
             )
-            with structlog.contextvars.bound_contextvars(job=job.name, account_id=account_id):
-                await _attempt(handler, work)
+            self._running.add(context.job.id)
+            try:
+                with structlog.contextvars.bound_contextvars(job=job.name, account_id=account_id):
+                    await _attempt(handler, work)
+            finally:
+                self._running.discard(context.job.id)
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Work until cancelled; jobs that run then are aborted and taken up again by the next worker."""
@@ -153,6 +159,8 @@ class JobWorker:
             try:
                 manager = self.app.job_manager
                 for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+                    if job.id in self._running:
+                        continue
                     log.warning("stalled_job_rescued", job=job.task_name, job_id=job.id)
                     await manager.retry_job(job, retry_at=datetime.now(UTC))
                 beat()
