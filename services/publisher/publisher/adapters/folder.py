@@ -279,7 +279,8 @@ class FolderTarget:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace the file as a whole: a reader or a crash never meets half of it."""
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    # One name for all attempts (they hold the lock): the next one takes away what a killed one left.
+    temporary = path.with_name(f".{path.name[:80]}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

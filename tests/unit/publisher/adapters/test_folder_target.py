@@ -12,6 +12,7 @@ import pytest
 from publisher.adapters.folder import FolderTarget
 from publisher.adapters.target import MediumFields, PostFields, TargetError, TermFields
 
+ROOT = Path(__file__).parents[4]
 DATA = b"not really a picture"
 MEDIUM = MediumFields(
     filename="../Bean.PNG",
@@ -156,6 +157,23 @@ async def test_no_id_leads_out_of_the_folder(target: FolderTarget) -> None:
     with pytest.raises(TargetError) as refused:
         await target.unpublish_post("../../secret")
     assert refused.value.code == "gone"
+
+
+async def test_what_was_killed_while_it_wrote_leaves_nothing_behind_for_ever(
+    target: FolderTarget, tmp_path: Path
+) -> None:
+    program = """
+import asyncio, os, sys
+from pathlib import Path
+from tests.unit.publisher.adapters.test_folder_target import DATA, MEDIUM, FolderTarget
+Path.replace = lambda *_: os._exit(9)
+asyncio.run(FolderTarget(Path(sys.argv[1])).upload_medium(MEDIUM, DATA, key="m"))
+"""
+    killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT)
+    assert killed.returncode == 9
+    assert list(tmp_path.rglob("*.tmp"))
+    medium = await target.upload_medium(MEDIUM, DATA, key="m")
+    assert [path.name for path in (tmp_path / "media").iterdir()] == [medium.url.rpartition("/")[2]]
 
 
 async def test_several_processes_publish_at_once(tmp_path: Path) -> None:
