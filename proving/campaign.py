@@ -2,6 +2,7 @@
 
 import math
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -81,8 +82,8 @@ class Report:
     struck: list[Struck] = field(default_factory=list)
     not_fired: list[Fault] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    """What the services themselves logged as errors: no evidence, but where to look first."""
+    logs: Path | None = None
+    """Where the stack's logs were kept, if the oracle found something."""
     runs: int = 0
     calls: int = 0
     repeated: int = 0
@@ -240,18 +241,11 @@ def run(
         fight(field, report, say, heard)
         calm(field, report, say)
         report.findings = judge(field.evidence(), say)
-        report.errors = _errors(field.product.stack.layout.logs)
+        if any(finding.found for finding in report.findings):
+            report.logs = Path(tempfile.mkdtemp(prefix="igny8-prove-logs-"))
+            shutil.copytree(field.product.stack.layout.logs, report.logs, dirs_exist_ok=True)
     report.seconds = time.monotonic() - began
     return report
-
-
-def _errors(logs: Path) -> list[str]:
-    return [
-        f"{path.stem}: {line[:2000]}"
-        for path in sorted(logs.glob("*.log"))
-        for line in path.read_text(errors="replace").splitlines()
-        if '"level": "error"' in line
-    ]
 
 
 @contextmanager

@@ -43,6 +43,5 @@ def _tell(report: Report, screen: Console) -> None:
             screen.print(f"[red]{escape(str(finding))}")
         else:
             screen.print(f"[green]holds[/] {finding.check}")
-    if any(finding.found for finding in report.findings):
-        for line in report.errors[-10:]:
-            screen.print(f"[dim]{escape(line)}")
+    if report.logs:
+        screen.print(f"the stack's logs: {report.logs}", soft_wrap=True)

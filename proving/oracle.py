@@ -433,7 +433,9 @@ def paid_once(evidence: Evidence) -> Iterable[str]:
                 owner in each.services and each.at <= after.at and each.until >= before.at
                 for each in evidence.disturbances
             ):
-                yield f"{owner} asked for {key} again after {after.at - before.at:.1f} s, and no fault was in between"
+                told = datetime.fromtimestamp(after.at, UTC).isoformat(timespec="milliseconds")
+                waited = f"{after.at - before.at:.1f} s later, at {told}"
+                yield f"{owner} asked for {key} again {waited}, and no fault was in between"
     for key in owners.keys() - calls.keys():
         yield f"{owners[key]} has an answer to {key}, for which there was no call"
 

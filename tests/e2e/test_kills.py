@@ -34,7 +34,7 @@ def test_a_sample_of_kills_changes_nothing() -> None:
         )
 
     report = run(wanted, heard=heard)
-    print(*report.errors, sep="\n")
+    print(f"logs: {report.logs}")
     assert report.kills >= KILLS
     assert [str(finding) for finding in report.findings if finding.found] == []
     assert [str(each.fault) for each in report.struck if each.recovery is None] == []
