@@ -450,6 +450,15 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/integration/planner/test_planner_keywords.py::TestKeywords::test_a_member_of_another_site_finds_nothing_here",
     ),
     Defect(
+        "foreign-sites-rows-shown",
+        CALLERS,
+        "a member of one site reads the account's others",
+        f"{_COMMON}/api/scope.py",
+        "return sa.true() if caller.site_ids is None else among(table.c.site_id, caller.site_ids)",
+        "return sa.true()",
+        "tests/integration/planner/test_planner_keywords.py::TestKeywords::test_a_member_of_another_site_finds_nothing_here",
+    ),
+    Defect(
         "viewer-may-write",
         CALLERS,
         "who may only read may write",

@@ -231,12 +231,13 @@ class TestKeywords:
 
     async def test_a_member_of_another_site_finds_nothing_here(self, planner: Parts, tenant: Tenant) -> None:
         (keyword,) = await add_keywords(planner, tenant, "forklift")
-        path, new = f"/planner/keywords/{keyword}/", {**place(tenant), "keyword": "excavator"}
+        path, new = f"/planner/keywords/{keyword}/", {"keyword": "excavator"}
         elsewhere = (new_id(),)
         for method, where, body in (
             ("GET", path, None),
             ("DELETE", path, None),
-            ("POST", "/planner/keywords/", new),
+            ("POST", "/planner/keywords/", {**place(tenant), **new}),
+            ("POST", "/planner/keywords/bulk-import/", {**place(tenant), "keywords": [new]}),
         ):
             answered = await planner.call(tenant, method, where, body, sites=elsewhere)
             assert answered.status_code == 404, method
