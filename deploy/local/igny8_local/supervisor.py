@@ -38,6 +38,8 @@ BROKER = "broker"
 READY_SECONDS = 90.0  # a cold start on a slow disk with both processors busy took 30
 _START_ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
+_PARTING_SECONDS = 3.0
+"""For services whose broker is gone: an orderly end waits for it, up to 15 s; being killed they stand anyway."""
 _POLL = 0.05
 _LOCK_ATTEMPTS = 10
 
@@ -192,7 +194,7 @@ class Supervisor:
             logger.info("%s started again (pid %d)", part.name, part.child.pid)
             if part.name == BROKER:
                 logger.info("new broker at %s: restarting the services", self._broker.bootstrap)
-                await self._stop_parts(self._plan.ports, SERVICE_STOP_SECONDS)
+                await self._stop_parts(self._plan.ports, _PARTING_SECONDS)
 
     async def _start_again(self, part: Part, pause: Iterator[float]) -> None:
         while True:
