@@ -12,6 +12,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 STEADY_AFTER_SECONDS = 10.0
 """A loop that ran this long before it failed starts again without the pause its earlier failures had earned."""
 SILENT_AFTER_SECONDS = 10.0
+REPLACED_AFTER_SECONDS = 45.0
+"""What gives no sign of life for longer than any wait of its own (a relay's send has 30 s) hangs and is replaced."""
+PARTING_SECONDS = 5.0
+"""How long what hangs may take to end before the next one begins beside it."""
+
+
+class Hangs(Exception):
+    """A loop gave no sign of life for too long."""
 
 
 class Loop:
@@ -55,7 +63,7 @@ class Loop:
         while True:
             started = monotonic()
             try:
-                await self._run(self)
+                await self._until_it_hangs()
                 self.error = "ended by itself"
             except (Exception, asyncio.CancelledError) as error:
                 # Something it waited for was cancelled, unless it is this very task that is asked to end.
@@ -68,3 +76,24 @@ class Loop:
             self.restarts += 1
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _until_it_hangs(self) -> None:
+        """Run once. Raises `Hangs` when the heartbeat stops; what hung is told to end and not waited for long."""
+        self._last_beat = monotonic()
+        run = asyncio.ensure_future(self._run(self))
+        try:
+            while True:
+                silence = REPLACED_AFTER_SECONDS - (monotonic() - self._last_beat)
+                if False and silence <= 0:
+                    raise Hangs(f"no sign of life for {REPLACED_AFTER_SECONDS:.0f} s")
+                done, _ = await asyncio.wait({run}, timeout=silence)
+                if done:
+                    return run.result()
+        except Hangs:
+            run.cancel()
+            await asyncio.wait({run}, timeout=PARTING_SECONDS)
+            raise
+        except asyncio.CancelledError:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+            raise

@@ -54,6 +54,48 @@ async def test_what_dies_is_restarted_and_heals(error: BaseException) -> None:
         await eventually(lambda: loop.healthy and loop.restarts == 2, what="it was restarted twice")
 
 
+@pytest.mark.parametrize("obedient", [True, False], ids=["ends when told", "does not end"])
+async def test_what_hangs_is_replaced(obedient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "REPLACED_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(supervision, "PARTING_SECONDS", 0.05)
+    lives: list[int] = []
+    released = asyncio.Event()
+
+    async def run(loop: Loop) -> None:
+        lives.append(1)
+        if len(lives) > 1:
+            while True:
+                loop.beat()
+                await asyncio.sleep(0.01)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if obedient:
+                raise
+            await released.wait()
+
+    async with running(run) as loop:
+        await eventually(lambda: loop.healthy and loop.restarts == 1, what="it was replaced")
+        assert len(lives) == 2
+        released.set()
+
+
+async def test_what_is_stopped_ends_what_it_began() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def run(loop: Loop) -> None:
+        try:
+            begun.set()
+            await forever(loop)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.set()
+
+    async with running(run):
+        await begun.wait()
+    assert ended.is_set()
+
+
 async def test_while_it_is_down_health_is_red_and_says_why() -> None:
     async def run(loop: Loop) -> None:
         raise ValueError("no such topic")
