@@ -84,7 +84,7 @@ class Loop:
         try:
             while True:
                 silence = REPLACED_AFTER_SECONDS - (monotonic() - self._last_beat)
-                if False and silence <= 0:
+                if silence <= 0:
                     raise Hangs(f"no sign of life for {REPLACED_AFTER_SECONDS:.0f} s")
                 done, _ = await asyncio.wait({run}, timeout=silence)
                 if done:
