@@ -48,6 +48,8 @@ class Ledger:
 class TenantClient(PatientClient):
     """Repeats uploads too: an import's id follows from its Idempotency-Key."""
 
+    patience = 300.0  # what needs another service's news is not answered while a broker is away
+
     def upload(self, path: str, file: Path, **fields: str) -> Json:
         content, key = file.read_bytes(), str(uuid4())
         return self._patiently(

@@ -13,6 +13,9 @@ NOT_NOW = (502, 503, 504)
 
 
 class PatientClient(Client):
+    patience = 90.0
+    """Seconds after which it gives up."""
+
     def post(self, path: str, body: Json) -> Json:
         key = str(uuid4())
         return self._patiently(lambda: self._http.post(path, json=body, headers={"Idempotency-Key": key}))
@@ -33,5 +36,5 @@ class PatientClient(Client):
             answered.append(answer)
             return True
 
-        wait_for(through, 90, what="a request gets through")
+        wait_for(through, self.patience, what="a request gets through")
         return self._answer(answered[0])
