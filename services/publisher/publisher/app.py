@@ -8,6 +8,7 @@ from common.replicas import accounts
 from common.replicas import metadata as replicas
 from common.service import Service
 
+from publisher.content import replica as content
 from publisher.integrations import api as integrations_api
 from publisher.integrations import reactions as integrations_reactions
 from publisher.integrations import views as integrations_views
@@ -32,10 +33,15 @@ SERVICE = Service(
         deciders=(INTEGRATION, PUBLICATION),
         publish=publish,
         projections=(integrations_views.PROJECTION, publications_views.PROJECTION),
-        replicas=tuple(replicas.tables.values()),
+        replicas=(*replicas.tables.values(), content.replica_content),
     ),
     reactions=Reactions().include(
-        [accounts.reactions, integrations_reactions.reactions, publications_reactions.reactions]
+        [
+            accounts.reactions,
+            content.reactions,
+            integrations_reactions.reactions,
+            publications_reactions.reactions,
+        ]
     ),
     routers=(publications_api.router, integrations_api.router),
     jobs=jobs,

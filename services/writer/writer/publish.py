@@ -114,6 +114,8 @@ def _content(fact: Recorded[Event], event: Event) -> Contract | None:
             return _ready(event)
         case content.ContentArchived():
             return public.ContentArchived(content_id=content_id)
+        case content.ContentRestored():
+            return public.ContentRestored(content_id=content_id)
         case _:
             return None
 

@@ -7,7 +7,6 @@ from common.contracts.gateway import SecretRef, SiteWordPressConfigured
 from common.contracts.publisher import (
     ContentUnpublished,
     PublishFailed,
-    PublishRequested,
     SiteConnected,
     SiteConnectionFailed,
 )
@@ -111,17 +110,6 @@ async def test_missing_credentials_fail_the_publication_for_its_run(publisher: P
         await publish.give_up(publisher.attempt(job), error)
     (failed,) = await publisher.said(tenant, PublishFailed)
     assert (failed.error_code, failed.run_id) == ("credentials_missing", run)
-
-
-async def test_asking_to_publish_asks_the_writer(publisher: Parts, tenant: Tenant) -> None:
-    path = f"/integration/integrations/{integration_id_of(tenant.site)}/publish/"
-    body = {"content_id": str(new_id())}
-    answer = await publisher.call(tenant, "POST", path, body)
-    assert answer.status_code == 202
-    assert answer.headers["Location"].endswith(f"/publications/{body['content_id']}/")
-    assert [str(said.content_id) for said in await publisher.said(tenant, PublishRequested)] == [
-        body["content_id"]
-    ]
 
 
 async def test_nobody_sees_another_tenants(publisher: Parts, tenant: Tenant) -> None:

@@ -70,6 +70,7 @@ def test_the_approved_version_is_what_is_ready_to_publish() -> None:
         (APPROVED, public.ContentApproved),
         (content.ContentRejected(text_version=1, title="t", reason="dull"), public.ContentRejected),
         (content.ContentArchived(content_id=ID), public.ContentArchived),
+        (content.ContentRestored(content_id=ID), public.ContentRestored),
         (PROMPTS, public.ImagePromptsGenerated),
         (generated(UUID(int=9)), public.ImagesGenerated),
         (ADDED, public.TaxonomyTermsChanged),
@@ -78,7 +79,6 @@ def test_the_approved_version_is_what_is_ready_to_publish() -> None:
         (failed(UUID(int=9)), None),
         (tasks.TaskStarted(OPERATION), None),
         (images.ImageArchived(image_id=ID), None),
-        (content.ContentRestored(content_id=ID), None),
     ],
 )
 def test_each_fact_has_its_contract(event: Event, contract: type[Contract] | None) -> None:

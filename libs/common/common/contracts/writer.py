@@ -50,7 +50,7 @@ class TaskFailed(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("billing", "planner", "gateway"))
+@contract(by=("writer",), heard_by=("billing", "planner", "gateway", "publisher"))
 class ContentGenerated(Contract, frozen=True, kw_only=True):
     """Outcome of `generate_content` for one task (`item_id` = task_id)."""
 
@@ -67,7 +67,7 @@ class ContentGenerated(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=())
+@contract(by=("writer",), heard_by=("publisher",))
 class ContentChanged(Contract, frozen=True, kw_only=True):
     content_id: UUID
     site_id: UUID
@@ -85,7 +85,7 @@ class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=())
+@contract(by=("writer",), heard_by=("publisher",))
 class ContentApproved(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -94,7 +94,7 @@ class ContentApproved(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner",))
+@contract(by=("writer",), heard_by=("planner", "publisher"))
 class ContentRejected(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -102,8 +102,15 @@ class ContentRejected(Contract, frozen=True, kw_only=True):
     reason: str
 
 
-@contract(by=("writer",), heard_by=("planner",))
+@contract(by=("writer",), heard_by=("planner", "publisher"))
 class ContentArchived(Contract, frozen=True, kw_only=True):
+    content_id: UUID
+
+
+@contract(by=("writer",), heard_by=("publisher",))
+class ContentRestored(Contract, frozen=True, kw_only=True):
+    """Back in the lists as it was, its approval too."""
+
     content_id: UUID
 
 

@@ -7,14 +7,16 @@ import sqlalchemy as sa
 from common.api.answers import Listed, Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
+from common.api.errors import validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
 from common.api.scope import require_row, visible
-from common.database import Row, Transaction
+from common.database import Row
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel
 
 from publisher.adapters.target import ConnectionReport, TargetError
+from publisher.content.replica import require_approved
 from publisher.integrations.decisions import (
     INTEGRATION,
     AskToPublish,
@@ -142,15 +144,21 @@ async def test_connection(integration_id: UUID, caller: Caller, runtime: Runtime
     response_model=Success[PublishOut],
 )
 async def ask_to_publish(integration_id: UUID, body: PublishIn, caller: Caller, runtime: Runtime) -> Answer:
-    """The writer hands it over if it is approved; its publication shows what became of it."""
+    """The writer hands over what is approved; its publication shows what became of it.
+
+    Answers 404 for an unknown article, 409 for one that is not approved, 400 for one of another site. What was done at the
+    writer a moment ago may not be known here yet: a no takes about a second, in which the yes may still arrive.
+    """
     caller.require("approve")
+    async with runtime.database.transaction(caller.account_id) as tx:
+        integration = await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
+    content = await require_approved(runtime.database, body.content_id, caller)
+    if content["site_id"] != integration["site_id"]:
+        raise validation("content_id", "is an article of another site; ask that site's integration")
     command = AskToPublish(caller.new_id("request"), body.content_id)
-
-    async def ask(tx: Transaction) -> None:
-        await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
-        await tx.handle(INTEGRATION, integration_id, command)
-
-    await runtime.database.run(caller.account_id, ask, caller.meta)
+    await runtime.database.run(
+        caller.account_id, lambda tx: tx.handle(INTEGRATION, integration_id, command), caller.meta
+    )
     location = f"/api/v1/publisher/publications/{body.content_id}/"
     return answer(
         {"content_id": body.content_id, "integration_id": integration_id},

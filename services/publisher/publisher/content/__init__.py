@@ -1,0 +1,1 @@
+"""What the publisher knows of articles, which are the writer's."""
