@@ -58,7 +58,7 @@ async def test_a_batch_that_was_not_taken_comes_again(broker: Broker) -> None:
     topic = "igny8.publisher.events"
     await say(broker, topic)
     async with running(Consumer(broker.bootstrap, "again", [topic], embedded=True, take=take)) as loop:
-        await eventually(lambda: len(taken) >= len(SAID), what="all was taken")
+        await eventually(lambda: len(taken) >= len(SAID), 20, what="all was taken")
         assert taken == SAID
         assert refused == SAID[:1] * 2
         await eventually(lambda: loop.healthy, what="it is well again")
@@ -87,12 +87,12 @@ async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker
         taken.extend(message.value for message in batch)
 
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take)):
-        await eventually(lambda: taken == SAID, what="all was taken")
+        await eventually(lambda: taken == SAID, 20, what="all was taken")
     told = await committed_offsets(broker.bootstrap, group, [TopicPartition(topic, partition)])
     assert list(told.values()) == [3]
     taken.clear()
     known = Known({(topic, partition): 1})
     inbox = cast(Inbox, known)
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
-        await eventually(lambda: len(taken) >= 2 or known.skipped, what="it goes on")
+        await eventually(lambda: len(taken) >= 2 or known.skipped, 20, what="it goes on")
     assert (taken, known.skipped) == (SAID[1:], [])

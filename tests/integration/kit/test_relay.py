@@ -208,7 +208,7 @@ async def test_a_lower_position_that_commits_later_is_said(
             assert await drain() == 1
         assert await drain() == 1
     heard = await everything(broker.bootstrap, streams(said(toy_urls)))
-    assert heard.facts == [(f"counter-{early}", 2), (f"counter-{late}", 2)]
+    assert sorted(heard.facts) == said(toy_urls)
 
 
 async def test_a_lower_position_that_commits_while_a_batch_is_sent_stays(
