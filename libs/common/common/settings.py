@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     publish_folder: Path | None = Field(
         None, description="Publisher: sites without WordPress publish below this folder."
     )
+    site_settle_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="Publisher: how long a site may still work on a request whose sender is gone (its web server's limit).",
+    )
 
     @field_validator("allowed_private_hosts", mode="before")
     @classmethod

@@ -67,7 +67,13 @@ async def _wordpress(runtime: RuntimeOf, account_id: UUID, integration: Integrat
             "Enter the application password again.",
         ) from error
     guard = OutboundGuard(frozenset(runtime.settings.allowed_private_hosts))
-    target = WordPressTarget(integration.url, integration.username, password, guard=guard)
+    target = WordPressTarget(
+        integration.url,
+        integration.username,
+        password,
+        guard=guard,
+        settle_seconds=runtime.settings.site_settle_seconds,
+    )
     return Opened(f"wordpress:{integration.url.rstrip('/')}", target)
 
 
