@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Protocol
 
 import structlog
 
@@ -12,14 +13,24 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 STEADY_AFTER_SECONDS = 10.0
 """A loop that ran this long before it failed starts again without the pause its earlier failures had earned."""
 SILENT_AFTER_SECONDS = 10.0
-REPLACED_AFTER_SECONDS = 45.0
-"""What gives no sign of life for longer than any wait of its own (a relay's send has 30 s) hangs and is replaced."""
+"""`/readyz` is red from then on."""
+REPLACED_AFTER_SECONDS, LONGEST_PATIENCE = 45.0, 600.0
+"""What gives no sign of life for longer than any wait of its own (a statement has 30 s) hangs and is replaced. What hangs
+again at once gets twice the time: if it is only slow, it comes to its end."""
+GRACE_SECONDS = 1.0
+"""A process that stood still as a whole (SIGSTOP, a suspended machine) lets its loops go on before it judges them."""
 PARTING_SECONDS = 5.0
 """How long what hangs may take to end before the next one begins beside it."""
 
 
 class Hangs(Exception):
     """A loop gave no sign of life for too long."""
+
+
+class Beat(Protocol):
+    """Says that a loop is alive, and with an `error` that it cannot do its work."""
+
+    def __call__(self, error: str = "") -> None: ...
 
 
 class Loop:
@@ -29,14 +40,15 @@ class Loop:
         self.name = name
         self._run = run
         self._last_beat = monotonic()
-        self.error = ""
+        self._stopped = False
+        self.error = "not begun yet"
         self.restarts = 0
         self.task: asyncio.Task[None] | None = None
 
-    def beat(self) -> None:
-        """It is alive and well."""
+    def beat(self, error: str = "") -> None:
+        """It is alive, and well when there is no `error`."""
         self._last_beat = monotonic()
-        self.error = ""
+        self.error = error
 
     @property
     def healthy(self) -> bool:
@@ -52,19 +64,38 @@ class Loop:
 
     def start(self) -> None:
         self.task = asyncio.create_task(self._supervise(), name=self.name)
+        self.task.add_done_callback(self._supervisor_ended)
 
     async def stop(self) -> None:
+        self._stopped = True
         if self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
 
+    def _supervisor_ended(self, task: asyncio.Task[None]) -> None:
+        """Nobody but `stop` ends the supervisor itself; where something did, it comes back too."""
+        if not self._stopped:
+            error = None if task.cancelled() else task.exception()
+            log.error("supervisor_ended", loop=self.name, error=repr(error))
+            asyncio.get_running_loop().call_later(FIRST_PAUSE, self._start_again)
+
+    def _start_again(self) -> None:
+        if not self._stopped:
+            self.restarts += 1
+            self.start()
+
     async def _supervise(self) -> None:
-        pause = FIRST_PAUSE
+        pause, patience = FIRST_PAUSE, REPLACED_AFTER_SECONDS
         while True:
             started = monotonic()
             try:
-                await self._until_it_hangs()
+                await self._until_it_hangs(patience)
                 self.error = "ended by itself"
+            except Hangs as hangs:
+                self.error = str(hangs)
+                log.warning("loop_hangs", loop=self.name, error=self.error)
+                steady = monotonic() - started > patience + STEADY_AFTER_SECONDS
+                patience = REPLACED_AFTER_SECONDS if steady else min(LONGEST_PATIENCE, patience * 2)
             except (Exception, asyncio.CancelledError) as error:
                 # Something it waited for was cancelled, unless it is this very task that is asked to end.
                 task = asyncio.current_task()
@@ -77,18 +108,19 @@ class Loop:
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
-    async def _until_it_hangs(self) -> None:
+    async def _until_it_hangs(self, patience: float) -> None:
         """Run once. Raises `Hangs` when the heartbeat stops; what hung is told to end and not waited for long."""
         self._last_beat = monotonic()
         run = asyncio.ensure_future(self._run(self))
         try:
-            while True:
-                silence = REPLACED_AFTER_SECONDS - (monotonic() - self._last_beat)
-                if silence <= 0:
-                    raise Hangs(f"no sign of life for {REPLACED_AFTER_SECONDS:.0f} s")
-                done, _ = await asyncio.wait({run}, timeout=silence)
-                if done:
-                    return run.result()
+            while not run.done():
+                last = self._last_beat
+                await asyncio.wait({run}, timeout=patience - (monotonic() - last))
+                if self._last_beat == last:
+                    await asyncio.wait({run}, timeout=GRACE_SECONDS)
+                    if not run.done() and self._last_beat == last:
+                        raise Hangs(f"no sign of life for {monotonic() - last:.0f} s, replaced")
+            return run.result()
         except Hangs:
             run.cancel()
             await asyncio.wait({run}, timeout=PARTING_SECONDS)

@@ -1,6 +1,7 @@
 """A background loop cannot die silently."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -78,6 +79,62 @@ async def test_what_hangs_is_replaced(obedient: bool, monkeypatch: pytest.Monkey
         await eventually(lambda: loop.healthy and loop.restarts == 1, what="it was replaced")
         assert len(lives) == 2
         released.set()
+
+
+async def test_what_hangs_again_at_once_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only is slow comes to its end, instead of beginning again and again."""
+    monkeypatch.setattr(supervision, "REPLACED_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(supervision, "GRACE_SECONDS", 0.01)
+    finished = asyncio.Event()
+
+    async def run(loop: Loop) -> None:
+        await asyncio.sleep(0.6)
+        finished.set()
+        await forever(loop)
+
+    async with running(run) as loop:
+        await eventually(finished.is_set, what="it came to its end")
+        assert loop.restarts == 3
+
+
+async def test_a_process_that_stood_still_replaces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "REPLACED_AFTER_SECONDS", 0.3)
+    turns: list[int] = []
+
+    async def run(loop: Loop) -> None:
+        while True:
+            loop.beat()
+            turns.append(1)
+            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
+
+    async with running(run) as loop:
+        await eventually(lambda: turns, what="it beats")
+        time.sleep(0.5)  # noqa: ASYNC251  the whole process stands still, as after SIGSTOP
+        before = len(turns)
+        await eventually(lambda: len(turns) > before + 3, what="it goes on")
+        assert loop.restarts == 0
+
+
+async def test_a_supervisor_that_is_ended_comes_back() -> None:
+    async with running(forever) as loop:
+        await eventually(lambda: loop.healthy, what="it beats")
+        assert loop.task is not None
+        killed = loop.task
+        killed.cancel()
+        await asyncio.wait({killed})
+        assert not loop.healthy
+        await eventually(lambda: loop.healthy and loop.task is not killed, what="it came back")
+        assert loop.restarts == 1
+
+
+async def test_one_that_lives_but_cannot_work_is_red_and_says_why() -> None:
+    loop = Loop("test", forever)
+    assert loop.detail == "not begun yet"
+    loop.beat("Kafka does not answer")
+    assert (loop.healthy, loop.detail) == (False, "Kafka does not answer")
+    loop.beat()
+    assert (loop.healthy, loop.detail) == (True, "running")
 
 
 async def test_what_is_stopped_ends_what_it_began() -> None:
