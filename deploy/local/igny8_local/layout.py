@@ -90,7 +90,7 @@ class Layout:
         """What the supervisor last wrote, or None when there is no stack."""
         try:
             state: dict[str, Any] = json.loads(self.state.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return state
 

@@ -95,7 +95,7 @@ def start_with_progress(stack: Stack, *, migrate_again: bool = False) -> float:
 def _print_addresses(stack: Stack) -> None:
     state = stack.state() or {}
     table = Table(show_header=False, box=None)
-    table.add_row("API", f"{state['url']}", f"documentation: {state['url']}/docs")
+    table.add_row("API", f"{state['url']}", f"documentation: {state['url']}/api/docs")
     for part in state["parts"]:
         if part["url"] and part["url"] != state["url"]:
             table.add_row(part["name"], part["url"])

@@ -213,7 +213,7 @@ class Stack:
         """The pid of the supervisor that holds this data directory."""
         try:
             descriptor = os.open(self.layout.lock, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

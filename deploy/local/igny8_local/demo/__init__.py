@@ -103,6 +103,8 @@ def _environment(wanted: Any, base_url: str | None, key: str, model: str | None)
         if not model:
             raise StackError("--ai-base-url needs --ai-model, the name of a chat model there.")
         environment |= {"IGNY8_AI_BASE_URL": base_url, "IGNY8_AI_KEY": key, "IGNY8_AI_MODEL": model}
+    elif key or model:
+        raise StackError("--ai-key and --ai-model need --ai-base-url, the endpoint they are for.")
     if wanted.wordpress:
         # The operator who names a host on the command line means it, private or not.
         host = urlsplit(wanted.wordpress.url).netloc

@@ -212,6 +212,8 @@ def _problems(wanted: Wanted, run: Json, counts: Json) -> list[str]:
 
 def check_file(path: Path) -> None:
     """Refuse at once what no import could read; the rest is the importer's word."""
+    if path.is_dir():
+        raise StackError(f"{path}: this is a directory; name the file with the keywords.")
     if not path.is_file():
         raise StackError(f"{path}: there is no such file.")
     try:

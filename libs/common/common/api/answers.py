@@ -1,7 +1,7 @@
 """The shape around every answer, for the API description (PRODUCT §8)."""
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,6 +12,18 @@ class Success(BaseModel, Generic[T]):
     success: bool
     data: T
     message: str | None = None
+    request_id: str
+    timestamp: datetime
+
+
+class Failure(BaseModel):
+    """Every refusal and failure: what, where and what to do; `errors` by field where a body or query did not fit."""
+
+    success: bool = False
+    error: str
+    error_code: str
+    errors: dict[str, list[str]] | None = None
+    details: dict[str, Any] | None = None
     request_id: str
     timestamp: datetime
 

@@ -38,11 +38,11 @@ def answer(
     return Answer(encode(_finish(body)), status, dict(headers or {}))
 
 
-def accepted(task_id: UUID, message: str = "Accepted; follow the task's progress.") -> Answer:
-    """202 of an AI action or another long work."""
-    return answer(
-        {"task_id": task_id}, status=202, message=message, headers={"Location": TASK_PROGRESS.format(task_id)}
-    )
+def accepted(task_id: UUID, follow: str = TASK_PROGRESS) -> Answer:
+    """202 of an AI action or another long work; `follow` is the path that tells what becomes of it."""
+    location = follow.format(task_id)
+    message = f"Accepted; GET {location} tells how far it is."
+    return answer({"task_id": task_id}, status=202, message=message, headers={"Location": location})
 
 
 def failure(

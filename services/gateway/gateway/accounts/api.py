@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
@@ -130,7 +131,7 @@ class SectorOut(BaseModel):
     updated_at: datetime
 
 
-@router.get("/", summary="The account", response_model=AccountOut)
+@router.get("/", summary="The account", response_model=Success[AccountOut])
 async def get_account(caller: Caller, runtime: Runtime) -> Answer:
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await tx.first(sa.select(accounts))
@@ -142,7 +143,7 @@ async def get_account(caller: Caller, runtime: Runtime) -> Answer:
     return answer(data, headers={VERSION_HEADER: str(row["version"])})
 
 
-@router.get("/sites/", summary="List sites")
+@router.get("/sites/", summary="List sites", response_model=Success[Listed[SiteOut]])
 async def list_sites(
     caller: Caller, runtime: Runtime, page: Page, request: Request, deleted: Deleted = False
 ) -> Answer:
@@ -156,7 +157,7 @@ async def list_sites(
     return answer(found)
 
 
-@router.post("/sites/", status_code=201, summary="Add a site", response_model=SiteOut)
+@router.post("/sites/", status_code=201, summary="Add a site", response_model=Success[SiteOut])
 async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
     caller.require("manage")
     site_id = caller.new_id("site")
@@ -165,19 +166,19 @@ async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
     return await _save_site(runtime, caller, site_id, command, await _word_press(body, runtime, caller), 201)
 
 
-@router.get("/sites/{site_id}/", summary="A site", response_model=SiteOut)
+@router.get("/sites/{site_id}/", summary="A site", response_model=Success[SiteOut])
 async def get_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)
     async with runtime.database.transaction(caller.account_id) as tx:
         return answer(_site_out(await site_named(tx, site_id)))
 
 
-@router.put("/sites/{site_id}/", summary="Replace a site", response_model=SiteOut)
+@router.put("/sites/{site_id}/", summary="Replace a site", response_model=Success[SiteOut])
 async def put_site(site_id: UUID, body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
     return await _change_site(site_id, SiteChanges(**body.model_dump()), caller, runtime)
 
 
-@router.patch("/sites/{site_id}/", summary="Change a site", response_model=SiteOut)
+@router.patch("/sites/{site_id}/", summary="Change a site", response_model=Success[SiteOut])
 async def patch_site(site_id: UUID, body: SiteChanges, caller: Caller, runtime: Runtime) -> Answer:
     return await _change_site(site_id, body, caller, runtime)
 
@@ -190,7 +191,9 @@ async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Respo
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
 
-@router.post("/sites/{site_id}/restore/", summary="Bring an archived site back", response_model=SiteOut)
+@router.post(
+    "/sites/{site_id}/restore/", summary="Bring an archived site back", response_model=Success[SiteOut]
+)
 async def restore_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     caller.require("manage")
     return await _save_site(runtime, caller, site_id, RestoreSite(site_id), None, 200)
@@ -210,7 +213,9 @@ async def list_sectors(
     return answer(found)
 
 
-@router.post("/sites/{site_id}/sectors/", status_code=201, summary="Add a sector", response_model=SectorOut)
+@router.post(
+    "/sites/{site_id}/sectors/", status_code=201, summary="Add a sector", response_model=Success[SectorOut]
+)
 async def add_sector(site_id: UUID, body: SectorIn, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)
     caller.require("manage")
@@ -220,7 +225,7 @@ async def add_sector(site_id: UUID, body: SectorIn, caller: Caller, runtime: Run
     return await _save_sector(runtime, caller, site_id, sector_id, command, 201)
 
 
-@router.get("/sites/{site_id}/sectors/{sector_id}/", summary="A sector", response_model=SectorOut)
+@router.get("/sites/{site_id}/sectors/{sector_id}/", summary="A sector", response_model=Success[SectorOut])
 async def get_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)
     async with runtime.database.transaction(caller.account_id) as tx:
@@ -228,14 +233,18 @@ async def get_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Ru
         return answer(_sector_out(await sector_named(tx, site_id, sector_id)))
 
 
-@router.put("/sites/{site_id}/sectors/{sector_id}/", summary="Replace a sector", response_model=SectorOut)
+@router.put(
+    "/sites/{site_id}/sectors/{sector_id}/", summary="Replace a sector", response_model=Success[SectorOut]
+)
 async def put_sector(
     site_id: UUID, sector_id: UUID, body: SectorIn, caller: Caller, runtime: Runtime
 ) -> Answer:
     return await patch_sector(site_id, sector_id, SectorChanges(**body.model_dump()), caller, runtime)
 
 
-@router.patch("/sites/{site_id}/sectors/{sector_id}/", summary="Change a sector", response_model=SectorOut)
+@router.patch(
+    "/sites/{site_id}/sectors/{sector_id}/", summary="Change a sector", response_model=Success[SectorOut]
+)
 async def patch_sector(
     site_id: UUID, sector_id: UUID, body: SectorChanges, caller: Caller, runtime: Runtime
 ) -> Answer:
@@ -257,7 +266,7 @@ async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime
 @router.post(
     "/sites/{site_id}/sectors/{sector_id}/restore/",
     summary="Bring an archived sector back",
-    response_model=SectorOut,
+    response_model=Success[SectorOut],
 )
 async def restore_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)

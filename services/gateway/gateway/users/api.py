@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
+from common.api.answers import Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.errors import ApiError, conflict, not_found, unauthorized
@@ -87,7 +88,7 @@ class RegisteredOut(TokensOut):
     trial_ends_at: datetime
 
 
-@router.post("/register/", status_code=201, summary="Open an account", response_model=RegisteredOut)
+@router.post("/register/", status_code=201, summary="Open an account", response_model=Success[RegisteredOut])
 async def register(body: RegisterIn, runtime: Runtime, parts: Parts, request: Request) -> Answer:
     email = normal_email(body.email)
     check_rules(body.password, email)
@@ -139,7 +140,7 @@ async def register(body: RegisterIn, runtime: Runtime, parts: Parts, request: Re
     raise AssertionError("unreachable")
 
 
-@router.post("/login/", summary="Sign in", response_model=TokensOut)
+@router.post("/login/", summary="Sign in", response_model=Success[TokensOut])
 async def login(body: LoginIn, runtime: Runtime, parts: Parts, request: Request) -> Answer:
     email = normal_email(body.email)
     index = await email_index(runtime.secrets, email)
@@ -160,7 +161,7 @@ async def login(body: LoginIn, runtime: Runtime, parts: Parts, request: Request)
     return answer(_tokens(parts, refresh))
 
 
-@router.post("/refresh/", summary="Get the next pair of tokens", response_model=TokensOut)
+@router.post("/refresh/", summary="Get the next pair of tokens", response_model=Success[TokensOut])
 async def refresh(body: RefreshIn, runtime: Runtime, parts: Parts, request: Request) -> Answer:
     token = _parse(body.refresh)
 
@@ -187,12 +188,12 @@ async def logout(body: RefreshIn, runtime: Runtime, request: Request) -> Answer:
     return answer(None, message="Signed out.")
 
 
-@router.get("/me/", summary="Who am I", response_model=UserOut)
+@router.get("/me/", summary="Who am I", response_model=Success[UserOut])
 async def me(caller: Caller, runtime: Runtime) -> Answer:
     return answer(await _profile(runtime, caller.account_id, _person(caller.user_id)))
 
 
-@router.patch("/me/", summary="Change my names", response_model=UserOut)
+@router.patch("/me/", summary="Change my names", response_model=Success[UserOut])
 async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer:
     user_id = _person(caller.user_id)
     fields = Fields(await runtime.secrets.data_key(caller.account_id), user_id)

@@ -115,7 +115,7 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
             )
 
     await runtime.database.run(caller.account_id, work, caller.meta)
-    return accepted(import_id)
+    return accepted(import_id, "/api/v1/planner/imports/{}/")
 
 
 @router.get("/imports/{import_id}/", summary="What became of an import", response_model=Success[ImportOut])

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
@@ -92,7 +92,7 @@ class _Reading:
             duplicates=known + file.tally.duplicates,
             failed=failed,
             errors=tuple(errors),
-            warnings=file.report.warnings,
+            warnings=(*file.report.warnings, *_left_out(file.report.ignored)),
         )
 
     async def _add(self, work: Work, accepted: ImportAccepted, keywords: tuple[Keyword, ...]) -> int:
@@ -121,6 +121,10 @@ class _Reading:
             operation_id=import_id, function="import_csv", phase=phase, item=1, items=1, percent=percent
         )
         await self._runtime.producer.offer(report, work.account_id)
+
+
+def _left_out(headers: Sequence[str]) -> tuple[str, ...]:
+    return (f"Columns without use were left out: {', '.join(headers)}.",) if headers else ()
 
 
 def _next(rows: Iterator[KeywordRow | RowError]) -> list[KeywordRow | RowError]:
