@@ -102,5 +102,7 @@ def refused(*, retryable: bool) -> TargetError:
     )
 
 
-def unknown() -> OutcomeUnknown:
-    return OutcomeUnknown("timeout", "no answer came", "Nothing: it is looked after.", settle_seconds=0.0)
+def unknown(settle_seconds: float = 0.0) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "timeout", "no answer came", "Nothing: it is looked after.", settle_seconds=settle_seconds
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from common.contracts.writer import ContentReadyToPublish, ImageType, PublishIma
 from common.database import Database
 from common.ids import new_id, stable_id
 from common.jobs.worker import GiveUp, JobHandler, RetryLater
+from publisher.adapters.target import ExternalPost, PostFields
 from publisher.publications import jobs
 
 from tests.integration.publisher.counting_target import CountingTarget, refused, unknown
@@ -61,8 +63,21 @@ async def ready(
     )
 
 
-def handler(publisher: Parts, target: CountingTarget) -> JobHandler:
-    return jobs.handler(publisher.database, publisher.runtime.objects, target.open)
+class Clock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go_on(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def handler(publisher: Parts, target: CountingTarget, clock: Clock | None = None) -> JobHandler:
+    return jobs.handler(publisher.database, publisher.runtime.objects, target.open, clock or Clock())
 
 
 async def run_until_done(
@@ -178,47 +193,163 @@ async def test_an_unknown_outcome_is_looked_up_and_sent_again_only_when_absent(
 
     target = CountingTarget(lost=no_answer) if arrived else CountingTarget(trouble=no_answer)
     await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
-    assert await run_until_done(publisher, target) == (1 if arrived else 2)
+    assert await run_until_done(publisher, target) == 2
     assert len(target.posts) == 1
     assert target.calls.count("create_post") == (1 if arrived else 2)
     assert target.calls.count("find_post") == 1
 
 
-async def test_a_request_that_arrives_late_is_waited_for(publisher: Parts, tenant: Tenant) -> None:
-    """The attempt that sent is gone; its request reaches the site while the next one settles."""
-    target, content_id, arriving = CountingTarget(settle_seconds=0.2), new_id(), asyncio.Event()
-    late: list[Any] = []
-    create = target.create_post
+class TestALostRequest:
+    """It may still arrive: the job is put off for as long, and nothing is sent meanwhile."""
 
-    async def delayed(post: Any, *, key: str) -> Any:
-        late.append((post, key))
-        raise Killed
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
 
-    target.create_post = delayed  # type: ignore[method-assign]
-    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
-    (job,) = await publisher.due()
-    with pytest.raises(Killed):
-        await handler(publisher, target).run(publisher.attempt(job))
-    target.create_post = create  # type: ignore[method-assign]
+    @pytest.fixture
+    def target(self) -> CountingTarget:
+        return CountingTarget(settle_seconds=60.0)
 
-    def arrives(name: str) -> None:
-        if name == "find_post" and not arriving.is_set():
-            arriving.set()
-            post, key = late[0]
-            asyncio.get_running_loop().call_soon(lambda: target.posts.append((key, post)))
+    @pytest.fixture
+    def publish(self, publisher: Parts, target: CountingTarget, clock: Clock) -> JobHandler:
+        return handler(publisher, target, clock)
 
-    target.trouble = arrives
-    await handler(publisher, target).run(publisher.attempt(job, 2))
-    assert len(target.posts) == 1
-    assert target.calls.count("create_post") == 0, "only the late one came"
+    @pytest.fixture
+    async def job(self, publisher: Parts, tenant: Tenant) -> Any:
+        await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
+        (job,) = await publisher.due()
+        return job
+
+    @pytest.fixture
+    async def cut_off(
+        self, publisher: Parts, target: CountingTarget, publish: JobHandler, job: Any
+    ) -> tuple[str, PostFields]:
+        """The key and post of a request that is on its way when its process is killed."""
+        on_its_way: list[tuple[str, PostFields]] = []
+        create = target.create_post
+
+        async def killed(post: PostFields, *, key: str) -> ExternalPost:
+            on_its_way.append((key, post))
+            raise Killed
+
+        target.create_post = killed  # type: ignore[method-assign]
+        with pytest.raises(Killed):
+            await publish.run(publisher.attempt(job))
+        target.create_post = create  # type: ignore[method-assign]
+        (sent,) = on_its_way
+        return sent
+
+    async def put_off(self, publisher: Parts, publish: JobHandler, job: Any, attempt: int) -> float:
+        """For how many seconds."""
+        with pytest.raises(RetryLater) as later:
+            await publish.run(publisher.attempt(job, attempt))
+        return later.value.seconds
+
+    async def test_that_arrives_late_is_the_one_post(
+        self,
+        publisher: Parts,
+        target: CountingTarget,
+        publish: JobHandler,
+        job: Any,
+        clock: Clock,
+        cut_off: tuple[str, PostFields],
+    ) -> None:
+        assert await self.put_off(publisher, publish, job, 2) == 60
+        clock.go_on(59)
+        assert await self.put_off(publisher, publish, job, 3) == 1
+        target.posts.append(cut_off)
+        clock.go_on(1)
+        await publish.run(publisher.attempt(job, 4))
+        assert keys(target.posts) == [cut_off[0]]
+        assert target.calls.count("create_post") == 0, "only the late one came"
+
+    async def test_that_never_arrives_is_sent_again(
+        self,
+        publisher: Parts,
+        target: CountingTarget,
+        publish: JobHandler,
+        job: Any,
+        clock: Clock,
+        cut_off: tuple[str, PostFields],
+    ) -> None:
+        await self.put_off(publisher, publish, job, 2)
+        clock.go_on(60)
+        await publish.run(publisher.attempt(job, 3))
+        assert keys(target.posts) == [cut_off[0]]
+
+    async def test_that_never_arrives_is_sent_again_by_one_of_two(
+        self,
+        publisher: Parts,
+        tenant: Tenant,
+        target: CountingTarget,
+        publish: JobHandler,
+        job: Any,
+        clock: Clock,
+        cut_off: tuple[str, PostFields],
+    ) -> None:
+        """A job that was taken for dead too early runs twice."""
+        await self.put_off(publisher, publish, job, 2)
+        clock.go_on(60)
+        both = asyncio.Barrier(2)
+        find = target.find_post
+
+        async def together(key: str) -> ExternalPost | None:
+            found = await find(key)
+            await both.wait()
+            return found
+
+        target.find_post = together  # type: ignore[method-assign]
+        ends = await asyncio.gather(
+            *(publish.run(publisher.attempt(job, n)) for n in (3, 4)), return_exceptions=True
+        )
+        assert sorted(type(end).__name__ for end in ends) == ["NoneType", "RetryLater"]
+        assert keys(target.posts) == [cut_off[0]]
+        assert len(await publisher.said(tenant, ContentPublished)) == 1
+
+    async def test_without_an_answer_is_looked_for_once_it_has_settled(
+        self, publisher: Parts, target: CountingTarget, publish: JobHandler, job: Any, clock: Clock
+    ) -> None:
+        def silent(name: str) -> None:
+            if name == "create_post":
+                raise unknown(settle_seconds=60)
+
+        target.trouble = silent
+        assert await self.put_off(publisher, publish, job, 1) == 60
+        target.trouble = lambda _call: None
+        clock.go_on(20)
+        assert await self.put_off(publisher, publish, job, 2) == 40
+        clock.go_on(40)
+        await publish.run(publisher.attempt(job, 3))
+        assert len(target.posts) == 1
+
+    async def test_fails_in_the_end_with_what_to_do(
+        self,
+        publisher: Parts,
+        tenant: Tenant,
+        publish: JobHandler,
+        job: Any,
+        cut_off: tuple[str, PostFields],
+    ) -> None:
+        with pytest.raises(RetryLater) as later:
+            await publish.run(publisher.attempt(job, publish.job.attempts))
+        assert publish.give_up is not None
+        await publish.give_up(publisher.attempt(job, publish.job.attempts), later.value)
+        (failed,) = await publisher.said(tenant, PublishFailed)
+        assert (failed.error_code, "looked for first" in failed.message) == ("outcome_unknown", True)
 
 
 async def test_two_attempts_at_once_send_once(publisher: Parts, tenant: Tenant) -> None:
-    """A job that was taken for dead too early runs twice."""
-    target = CountingTarget(settle_seconds=0.5)
+    """A job that was taken for dead too early runs twice; the second leaves the work to the first."""
+    target, clock = CountingTarget(settle_seconds=60.0), Clock()
     await publisher.hear(tenant, await ready(publisher, tenant, new_id()))
     (job,) = await publisher.due()
-    await asyncio.gather(*(handler(publisher, target).run(publisher.attempt(job, n)) for n in (1, 2)))
+    publish = handler(publisher, target, clock)
+    ends = await asyncio.gather(
+        *(publish.run(publisher.attempt(job, n)) for n in (1, 2)), return_exceptions=True
+    )
+    assert {type(end) for end in ends} <= {type(None), RetryLater}
+    clock.go_on(60)
+    await publish.run(publisher.attempt(job, 3))
     assert (len(target.posts), len(target.media)) == (1, 2)
     assert len(await publisher.said(tenant, ContentPublished)) == 1
 

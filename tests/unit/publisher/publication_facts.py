@@ -1,5 +1,6 @@
 """Facts about a publication that tests begin with."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,7 @@ from publisher.publications.events import (
     PostStarted,
     PublicationFailed,
     PublicationRequested,
+    SendingEnded,
     TargetChosen,
     TermEnsured,
     medium_key,
@@ -53,6 +55,8 @@ MEDIUM_STARTED, MEDIUM_UPLOADED = (
     MediumUploaded(key=MEDIUM, external_id="m1", url="https://site/m1.png"),
 )
 POST_STARTED = PostStarted(key=POST)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+MEDIUM_ENDED, POST_ENDED = SendingEnded(key=MEDIUM, at=NOON), SendingEnded(key=POST, at=NOON)
 
 
 def post_published(version: int = 1, run_id: UUID = RUN) -> PostPublished:

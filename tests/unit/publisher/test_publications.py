@@ -1,5 +1,6 @@
 """Publications: every request answered, every step once, the newest version counts."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ from common.testing import given
 from publisher.publications.decisions import (
     PUBLICATION,
     ChooseTarget,
+    EndSending,
     FailPublication,
     PublicationNotFound,
     PublicationStatusConflict,
@@ -25,6 +27,7 @@ from publisher.publications.events import (
     Publication,
     PublicationConfirmed,
     PublicationRetried,
+    SendingEnded,
     SendingRefused,
     TargetChosen,
     medium_key,
@@ -38,12 +41,15 @@ from tests.unit.publisher.publication_facts import (
     FIRST,
     IMAGE,
     MEDIUM,
+    MEDIUM_ENDED,
     MEDIUM_STARTED,
     MEDIUM_UPLOADED,
     NEWER,
+    NOON,
     ORDER,
     OTHER_RUN,
     POST,
+    POST_ENDED,
     POST_STARTED,
     REQUESTED,
     REQUESTED_NEWER,
@@ -112,7 +118,7 @@ class TestSteps:
         assert (dict(state.terms), dict(state.media), state.started, state.post) == (
             {},
             {},
-            frozenset(),
+            {},
             None,
         )
 
@@ -146,6 +152,32 @@ class TestSteps:
         given(PUBLICATION)(REQUESTED, POST_STARTED).when(RefuseSending(POST)).then(refused)
         given(PUBLICATION)(REQUESTED, POST_STARTED, refused).when(RefuseSending(POST)).then_nothing()
         given(PUBLICATION)(REQUESTED, POST_STARTED, refused).when(StartPost()).then(POST_STARTED)
+
+    def test_sending_ends_once_and_at_its_latest(self) -> None:
+        given(PUBLICATION)(REQUESTED).when(EndSending(POST, NOON)).then_nothing()
+        past = (REQUESTED, POST_STARTED)
+        given(PUBLICATION)(*past).when(EndSending(POST, NOON)).then(POST_ENDED)
+        for at in (NOON, NOON - timedelta(seconds=1)):
+            given(PUBLICATION)(*past, POST_ENDED).when(EndSending(POST, at)).then_nothing()
+        later = SendingEnded(key=POST, at=NOON + timedelta(seconds=1))
+        given(PUBLICATION)(*past, POST_ENDED).when(EndSending(POST, later.at)).then(later)
+
+    def test_what_ended_and_left_no_trace_is_sent_again_by_one(self) -> None:
+        for started, ended, again, unheard in (
+            (POST_STARTED, POST_ENDED, StartPost(NOON), StartPost(NOON - timedelta(seconds=1))),
+            (MEDIUM_STARTED, MEDIUM_ENDED, StartMedium(MEDIUM, NOON), StartMedium(MEDIUM)),
+        ):
+            past = (REQUESTED, started)
+            given(PUBLICATION)(*past).when(again).then_nothing()
+            given(PUBLICATION)(*past, ended).when(again).then(started)
+            given(PUBLICATION)(*past, ended).when(unheard).then_nothing()
+            given(PUBLICATION)(*past, ended, started).when(again).then_nothing()
+
+    def test_what_is_there_is_not_sent_again(self) -> None:
+        post = (REQUESTED, POST_STARTED, POST_ENDED, post_published(), REQUESTED_NEWER)
+        given(PUBLICATION)(*post).when(StartPost(NOON)).then_nothing()
+        medium = (REQUESTED, MEDIUM_STARTED, MEDIUM_ENDED, MEDIUM_UPLOADED)
+        given(PUBLICATION)(*medium).when(StartMedium(MEDIUM, NOON)).then_nothing()
 
 
 class TestOutcome:

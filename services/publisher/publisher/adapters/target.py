@@ -4,7 +4,8 @@ Every object carries our `key` (say, the content's UUID), by which it can be fou
 having made it. The caller records "started", then calls `create_post` or `upload_medium`, then records the
 answer. When an earlier attempt may have reached the target, it calls `find_post` or `find_medium` first: at
 once for an object that may be finished, and only a `settle_seconds` after the attempt's end (or the crash)
-may "not found" be taken as "send again".
+may "not found" be taken as "send again". The caller's own time-outs do not shorten that time: they say how long
+we wait for the site, not how long it works.
 """
 
 import hashlib

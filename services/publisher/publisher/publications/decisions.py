@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from publisher.publications.events import (
     PublicationRequested,
     PublicationRetried,
     PublicationState,
+    SendingEnded,
     SendingRefused,
     TargetChosen,
     TermEnsured,
@@ -68,9 +70,13 @@ class RecordTerm:
 
 @dataclass(frozen=True)
 class StartMedium:
-    """Answered with a fact to the one who may send; to anybody else it is unknown whether it is there."""
+    """Answered with a fact to the one who may send; to anybody else it is unknown whether it is there.
+
+    `ended` says: what was started, and ended at that time, is surely not there. Of those who say so one may send again.
+    """
 
     key: str
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class RecordMedium:
 @dataclass(frozen=True)
 class StartPost:
     """Like `StartMedium`."""
+
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,14 @@ class RecordPost:
 @dataclass(frozen=True)
 class RefuseSending:
     key: str
+
+
+@dataclass(frozen=True)
+class EndSending:
+    """After `at` nothing is sent any more by who started `key`; the latest such word counts."""
+
+    key: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ PublicationCommand = (
     | StartPost
     | RecordPost
     | RefuseSending
+    | EndSending
     | FailPublication
     | RecordUnpublished
 )
@@ -148,19 +165,25 @@ def decide(command: PublicationCommand, state: PublicationState) -> Sequence[Pub
             if state.terms.get(term_id) == external_id:
                 return []
             return [TermEnsured(term_id=term_id, external_id=external_id)]
-        case StartMedium(key):
-            return [] if key in state.started or key in state.media else [MediumStarted(key=key)]
+        case StartMedium(key, ended):
+            may_send = key not in state.media and _may_send(state, key, ended)
+            return [MediumStarted(key=key)] if may_send else []
         case RecordMedium(key, external_id, url):
             if key in state.media:
                 return []
             return [MediumUploaded(key=key, external_id=external_id, url=url)]
-        case StartPost():
+        case StartPost(ended):
             key = post_key(state.order.content_id)
-            return [] if key in state.started or state.post else [PostStarted(key=key)]
+            may_send = state.post is None and _may_send(state, key, ended)
+            return [PostStarted(key=key)] if may_send else []
         case RecordPost():
             return _record_post(command, state)
         case RefuseSending(key):
             return [SendingRefused(key=key)] if key in state.started else []
+        case EndSending(key, at):
+            known = state.started.get(key)
+            told = key not in state.started or (known is not None and known >= at)
+            return [] if told else [SendingEnded(key=key, at=at)]
         case FailPublication():
             return _fail(command, state)
         case RecordUnpublished():
@@ -188,6 +211,10 @@ def _request(command: RequestPublication, state: PublicationState) -> Sequence[P
             )
         ]
     return [PublicationRequested(request_id=command.request_id, order=order)]
+
+
+def _may_send(publication: Publication, key: str, ended: datetime | None) -> bool:
+    return key not in publication.started or (ended is not None and publication.started[key] == ended)
 
 
 def _record_post(command: RecordPost, publication: Publication) -> Sequence[PublicationEvent]:
@@ -256,6 +283,7 @@ PUBLICATION: Decider[PublicationState, PublicationCommand] = Decider(
             MediumUploaded,
             PostStarted,
             SendingRefused,
+            SendingEnded,
             PostPublished,
             PublicationConfirmed,
             PublicationFailed,

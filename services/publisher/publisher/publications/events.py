@@ -6,6 +6,7 @@ started and has no outcome may or may not be there, and is looked for before it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -75,6 +76,13 @@ class SendingRefused(Event, frozen=True, kw_only=True):
     key: str
 
 
+class SendingEnded(Event, frozen=True, kw_only=True):
+    """The attempt that started `key` is over, by a crash or without an answer: after `at` it sends nothing any more."""
+
+    key: str
+    at: datetime
+
+
 class PostPublished(Event, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -121,6 +129,7 @@ PublicationEvent = (
     | MediumUploaded
     | PostStarted
     | SendingRefused
+    | SendingEnded
     | PostPublished
     | PublicationConfirmed
     | PublicationFailed
@@ -150,7 +159,11 @@ class Post:
 
 @dataclass(frozen=True)
 class Publication:
-    """The newest order and what is known of the site. `started` are the keys whose fate is not known."""
+    """The newest order and what is known of the site.
+
+    `started` are the keys whose fate is not known, with the time at which their sending ended; None while somebody may
+    be at it.
+    """
 
     order: Order
     status: PublicationStatus = "requested"
@@ -158,7 +171,7 @@ class Publication:
     target: str | None = None
     terms: Mapping[UUID, str] = field(default_factory=dict)
     media: Mapping[str, Medium] = field(default_factory=dict)
-    started: frozenset[str] = field(default_factory=frozenset)
+    started: Mapping[str, datetime | None] = field(default_factory=dict)
     post: Post | None = None
 
 
@@ -188,23 +201,25 @@ def evolve(state: PublicationState, event: PublicationEvent) -> PublicationState
         case PublicationRetried():
             return replace(state, status="requested")
         case TargetChosen(target=target):
-            return replace(state, target=target, terms={}, media={}, started=frozenset(), post=None)
+            return replace(state, target=target, terms={}, media={}, started={}, post=None)
         case TermEnsured(term_id=term_id, external_id=external_id):
             return replace(state, terms={**state.terms, term_id: external_id})
         case MediumStarted(key=key) | PostStarted(key=key):
-            return replace(state, started=state.started | {key})
+            return replace(state, started={**state.started, key: None})
         case MediumUploaded(key=key, external_id=external_id, url=url):
             media = {**state.media, key: Medium(external_id, url)}
-            return replace(state, media=media, started=state.started - {key})
+            return replace(state, media=media, started=_without(state.started, key))
         case SendingRefused(key=key):
-            return replace(state, started=state.started - {key})
+            return replace(state, started=_without(state.started, key))
+        case SendingEnded(key=key, at=at):
+            return replace(state, started={**state.started, key: at})
         case PostPublished(version=version, external_id=external_id, external_url=url):
             # A newer version can have been ordered meanwhile: then there is more to do.
             return replace(
                 state,
                 status="published" if version == state.order.version else state.status,
                 post=Post(external_id, url, version),
-                started=state.started - {post_key(event.content_id)},
+                started=_without(state.started, post_key(event.content_id)),
             )
         case PublicationConfirmed(request_id=request_id):
             return replace(state, requests=state.requests | {request_id})
@@ -212,3 +227,7 @@ def evolve(state: PublicationState, event: PublicationEvent) -> PublicationState
             return replace(state, status="failed")
         case PostUnpublished():
             return replace(state, status="unpublished")
+
+
+def _without(started: Mapping[str, datetime | None], key: str) -> Mapping[str, datetime | None]:
+    return {other: ended for other, ended in started.items() if other != key}

@@ -1,11 +1,11 @@
 """Publishing an article: the steps, each recorded before the next, so that any attempt goes on where the last one ended.
 
 What was recorded is not sent again. What was started and not recorded is looked for by its key; "not there" counts only once a
-request of the dead attempt can no longer arrive.
+request of the attempt that is gone can no longer arrive. Until then the job is put off and holds no place among the workers.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from mimetypes import guess_extension
 from typing import TypeVar
 from uuid import UUID
@@ -30,6 +30,7 @@ from publisher.adapters.target import (
 from publisher.publications.decisions import (
     PUBLICATION,
     ChooseTarget,
+    EndSending,
     FailPublication,
     PublicationCommand,
     RecordMedium,
@@ -43,11 +44,15 @@ from publisher.publications.events import Order, Publication, PublicationState, 
 from publisher.publications.placing import Picture, place
 from publisher.targets import OpenTarget
 
-# Ten minutes hold an article with many large images on a slow site, and one wait for a lost request.
+# Ten minutes hold an article with many large images on a slow site.
 PUBLISH = Job("publish", time_limit=600, attempts=10)
-LONGEST_PAUSE = 60.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 _Found = TypeVar("_Found", ExternalMedium, ExternalPost)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def ask(tx: Transaction, publication: Publication) -> None:
@@ -61,7 +66,12 @@ async def ask(tx: Transaction, publication: Publication) -> None:
     )
 
 
-def handler(database: Database, objects: ObjectStore, open_target: OpenTarget) -> JobHandler:
+def handler(
+    database: Database,
+    objects: ObjectStore,
+    open_target: OpenTarget,
+    now: Callable[[], datetime] = _now,
+) -> JobHandler:
     """The job that publishes what is ordered, until nothing is."""
 
     async def run(work: Work) -> None:
@@ -69,7 +79,7 @@ def handler(database: Database, objects: ObjectStore, open_target: OpenTarget) -
         while (state := await _load(database, work, content_id)).status == "requested":
             try:
                 async with open_target(work.account_id, state.order.site_id) as opened:
-                    attempt = _Attempt(database, objects, opened.target, work, state)
+                    attempt = _Attempt(database, objects, opened.target, now, work, state)
                     await attempt.publish(opened.name)
             except TargetError as error:
                 if not error.retryable:
@@ -94,11 +104,18 @@ class _Attempt:
     """One attempt at one order. `_state` follows what is recorded; the order stays the one it began with."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, target: PublishTarget, work: Work, state: Publication
+        self,
+        database: Database,
+        objects: ObjectStore,
+        target: PublishTarget,
+        now: Callable[[], datetime],
+        work: Work,
+        state: Publication,
     ) -> None:
         self._database = database
         self._objects = objects
         self._target = target
+        self._now = now
         self._work = work
         self._order: Order = state.order
         self._state = state
@@ -120,10 +137,9 @@ class _Attempt:
         if key in self._state.media:
             return
         fields, data = self._medium_fields(image), await self._objects.get(image.object)
-        find = self._finder(self._target.find_medium, key)
-        found = None if await self._decide(StartMedium(key)) else await self._look(find)
+        found = await self._earlier(key, self._target.find_medium, lambda ended: StartMedium(key, ended))
         if found is None:
-            found = await self._send(key, lambda: self._target.upload_medium(fields, data, key=key), find)
+            found = await self._send(key, lambda: self._target.upload_medium(fields, data, key=key))
         elif found.alt_text != fields.alt_text:
             found = await self._target.update_medium(found.external_id, fields)
         await self._decide(RecordMedium(key, found.external_id, found.url))
@@ -132,37 +148,51 @@ class _Attempt:
         if self._state.post is not None:
             return await self._target.update_post(self._state.post.external_id, fields)
         key = post_key(self._order.content_id)
-        find = self._finder(self._target.find_post, key)
-        found = None if await self._decide(StartPost()) else await self._look(find)
+        found = await self._earlier(key, self._target.find_post, StartPost)
         if found is None:
-            return await self._send(key, lambda: self._target.create_post(fields, key=key), find)
+            return await self._send(key, lambda: self._target.create_post(fields, key=key))
         # What an earlier attempt sent may be an older version.
         return await self._target.update_post(found.external_id, fields)
 
-    async def _look(self, find: Callable[[], Awaitable[_Found | None]]) -> _Found | None:
-        """Find what an attempt that is gone may have sent."""
-        found = await find()
-        if found is None and self._target.settle_seconds:
-            await asyncio.sleep(self._target.settle_seconds)
-            found = await find()
-        return found
-
-    async def _send(
+    async def _earlier(
         self,
         key: str,
-        send: Callable[[], Awaitable[_Found]],
-        find: Callable[[], Awaitable[_Found | None]],
-    ) -> _Found:
+        find: Callable[[str], Awaitable[_Found | None]],
+        start: Callable[[datetime | None], PublicationCommand],
+    ) -> _Found | None:
+        """What an earlier attempt made under `key`; None says that it is started now, and ours to send.
+
+        Raises `RetryLater` for as long as it may still arrive: what was sent last is at work at the site until
+        `settle_seconds` after its attempt ended, which for a crash is when it is first missed.
+        """
+        if await self._decide(start(None)):
+            return None
+        looked = self._now()
+        if (found := await find(key)) is not None:
+            return found
+        if self._state.started.get(key) is None:
+            await self._decide(EndSending(key, looked))
+        ended = self._state.started.get(key)
+        settled = ended and ended + timedelta(seconds=self._target.settle_seconds)
+        if settled is not None and settled <= looked and await self._decide(start(ended)):
+            return None
+        unknown = TargetError(
+            "outcome_unknown",
+            "an attempt was cut off, and what it sent may still arrive at the site",
+            "Try it again: it is looked for first.",
+        )
+        left = (settled - looked).total_seconds() if settled else 0.0
+        raise RetryLater(unknown.message, max(left, SHORTEST_PAUSE)) from unknown
+
+    async def _send(self, key: str, send: Callable[[], Awaitable[_Found]]) -> _Found:
         """Send once. What surely did not arrive is recorded as such, so that the next attempt need not look."""
         crash_point("site.before_call")
         try:
             sent = await send()
         except OutcomeUnknown as unknown:
-            await asyncio.sleep(unknown.settle_seconds)
-            if (found := await find()) is not None:
-                return found
-            await self._decide(RefuseSending(key))
-            raise
+            await self._decide(EndSending(key, self._now()))
+            pause = max(unknown.settle_seconds, unknown.retry_after or 0.0, SHORTEST_PAUSE)
+            raise RetryLater(unknown.message, pause) from unknown
         except TargetError:
             await self._decide(RefuseSending(key))
             raise
@@ -202,12 +232,6 @@ class _Attempt:
             alt_text=image.alt_text,
             sha256=image.object.sha256,
         )
-
-    @staticmethod
-    def _finder(
-        find: Callable[[str], Awaitable[_Found | None]], key: str
-    ) -> Callable[[], Awaitable[_Found | None]]:
-        return lambda: find(key)
 
     async def _decide(self, command: PublicationCommand) -> bool:
         """Record; says whether this attempt was the one to do so."""
