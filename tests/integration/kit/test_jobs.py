@@ -87,7 +87,7 @@ async def test_a_job_is_there_exactly_if_its_transaction_commits(
     assert happened(toy_urls, "rolled back") == []
     assert rows(toy_urls, "SELECT DISTINCT account_id FROM toy_jobs") == [(ACCOUNT,)]
     await eventually(lambda: rows(toy_urls, "SELECT * FROM procrastinate_jobs") == [], what="it is forgotten")
-    assert worker.healthy
+    await eventually(lambda: worker.healthy, what="the worker gave its first sign of life")
 
 
 async def test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds(
