@@ -288,6 +288,12 @@ _REPLICAS = (
     ("gateway", "SELECT concat_ws(' ', 'site', id, name) FROM sites", "publisher", _SITES),
     ("writer", "SELECT task_id FROM tasks", "planner", "SELECT task_id FROM replica_tasks"),
     ("planner", "SELECT cluster_id FROM clusters", "writer", "SELECT cluster_id FROM replica_clusters"),
+    (
+        "writer",
+        "SELECT concat_ws(' ', content_id, site_id, approved_version IS NOT NULL, archived) FROM content",
+        "publisher",
+        "SELECT concat_ws(' ', content_id, site_id, approved, archived) FROM replica_content",
+    ),
 )
 
 _DELIVERED = {
