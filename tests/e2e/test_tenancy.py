@@ -42,7 +42,7 @@ NAME_NOTHING = {
 
 @pytest.fixture(scope="module")
 def document(shared: Shared) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{shared.product.url}/api/schema/").json()
+    found: dict[str, Any] = httpx.get(f"{shared.product.url}/api/schema/", timeout=30).json()
     return found
 
 
@@ -130,7 +130,7 @@ def facts_of(shared: Shared, client: Client) -> dict[str, int]:
 def test_nobody_is_answered_without_a_token(
     shared: Shared, guarded: list[Operation], theirs: Known, document: dict[str, Any]
 ) -> None:
-    with httpx.Client(base_url=shared.product.url) as nobody:
+    with httpx.Client(base_url=shared.product.url, timeout=30) as nobody:
         answers = {
             str(each): next(
                 (request.send(nobody) for request in foreign_requests(each, document, theirs, theirs)),
