@@ -18,6 +18,7 @@ from common.messaging.inbox import Inbox, Message
 from common.messaging.reactions import Reactions
 from common.messaging.relay import Relay
 from common.messaging.topics import ensure_topics
+from common.supervision import comes
 
 from benchmarks.pairs import Figure, ratio
 from benchmarks.parts import MODEL, Parts, fill
@@ -109,7 +110,7 @@ async def _ours(kafka: str, database: Database, since: int) -> float:
 
     consumer = Consumer(kafka, group, [TOPIC], embedded=False, take=take, inbox=inbox)
     running = asyncio.create_task(consumer.run(lambda: None))
-    await asyncio.wait_for(clock.over.wait(), 60)
+    assert await comes(clock.over, 60)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     return clock.rate

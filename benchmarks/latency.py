@@ -10,6 +10,7 @@ from common.messaging.consumer import Consumer
 from common.messaging.inbox import Inbox
 from common.messaging.relay import Relay
 from common.messaging.topics import ensure_topics
+from common.supervision import comes
 
 from benchmarks.pairs import Figure, percentile
 from benchmarks.parts import MODEL, Parts
@@ -69,5 +70,5 @@ async def _once(speaker: Database, arrived: asyncio.Event) -> float:
         await asyncio.sleep(0.02)
     await speaker.run(new_id(), lambda tx: toy.count(tx, new_id(), toy.Count(2)))
     began = monotonic()
-    await asyncio.wait_for(arrived.wait(), 30)
+    assert await comes(arrived, 30)
     return monotonic() - began

@@ -124,9 +124,9 @@ def copies(product: Product) -> Iterator[list[Copy]]:
     admin = str((stack.state() or {})["admin_database"])
     urls = {name: (stack.database_url(name, "owner"), stack.database_url(name)) for name in SERVICES}
     names = {name: urlsplit(owner).path[1:] for name, (owner, _) in urls.items()}
-    for name in SERVICES:
-        stack.hold(name)
     try:
+        for name in SERVICES:
+            stack.hold(name)
         with psycopg.connect(admin, autocommit=True) as connection:
             for name in names.values():
                 wait_for(lambda name=name: not _connected(connection, name), 20, what=f"{name} is left alone")  # type: ignore[misc]

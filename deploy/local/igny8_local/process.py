@@ -70,7 +70,8 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with suppress(TimeoutError):  # a process that left the group may hold the pipe open
-            await asyncio.wait_for(asyncio.shield(self._output), timeout=1)
+            async with asyncio.timeout(1):
+                await asyncio.shield(self._output)
         self._output.cancel()
         return code
 
@@ -80,7 +81,8 @@ class Child:
         with suppress(ProcessLookupError):
             self._process.send_signal(sent)
         try:
-            await asyncio.wait_for(self._process.wait(), deadline)
+            async with asyncio.timeout(deadline):
+                await self._process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -129,13 +129,17 @@ class Stack:
         return pid
 
     def hold(self, service: str) -> None:
-        """Stops one service, which stays down until `release`."""
+        """Stops one service, which stays down until `release`; kills it where it does not end in time."""
         (self.layout.held / service).touch()
         if pid := self.pid(service):
             with suppress(psutil.NoSuchProcess):
                 process = psutil.Process(pid)
                 process.terminate()
-                process.wait(SERVICE_STOP_SECONDS)
+                try:
+                    process.wait(SERVICE_STOP_SECONDS)
+                except psutil.TimeoutExpired:
+                    process.kill()
+                    process.wait(SERVICE_STOP_SECONDS)
 
     def release(self, service: str) -> None:
         """Lets the supervisor start a held service again."""

@@ -4,9 +4,12 @@ import asyncio
 import gc
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from socket import socket
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -42,6 +45,9 @@ from common.supervision import Loop
 
 log = structlog.get_logger()
 
+REQUESTS_END_SECONDS = 5
+FORCED_END_SECONDS = 12.0
+"""Within the 15 s that whoever asked a service to end waits for it."""
 OUTBOX_TOO_OLD_SECONDS = 30.0
 """The relay drains thousands of rows a second: what waits this long is stuck."""
 
@@ -91,13 +97,32 @@ def main(service: Service) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=REQUESTS_END_SECONDS,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.run()
     if not server.started:
         sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to, also where something in it does not: being killed is safe at any moment."""
+
+    async def serve(self, sockets: list[socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        forced = threading.Timer(FORCED_END_SECONDS, self._end_by_force)
+        forced.daemon = True
+        forced.start()
+        super().handle_exit(sig, frame)
+
+    def _end_by_force(self) -> None:
+        with suppress(RuntimeError):  # tasks come and go while they are listed
+            log.error("service_does_not_end", tasks=[str(task) for task in asyncio.all_tasks(self._loop)])
+        os._exit(1)
 
 
 def build(service: Service, settings: Settings) -> ASGIApp:

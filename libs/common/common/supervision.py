@@ -20,7 +20,17 @@ again at once gets twice the time: if it is only slow, it comes to its end."""
 GRACE_SECONDS = 1.0
 """A process that stood still as a whole (SIGSTOP, a suspended machine) lets its loops go on before it judges them."""
 PARTING_SECONDS = 5.0
-"""How long what hangs may take to end before the next one begins beside it."""
+"""How long what hangs may take to end before the next one begins beside it; and what is stopped, before it is told
+again."""
+
+
+async def comes(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, at most so long; whether it came. A cancellation always ends the wait."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 class Hangs(Exception):
@@ -126,6 +136,7 @@ class Loop:
             await asyncio.wait({run}, timeout=PARTING_SECONDS)
             raise
         except asyncio.CancelledError:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+            while not run.done():  # a library may lose a cancellation that comes at the wrong moment
+                run.cancel()
+                await asyncio.wait({run}, timeout=PARTING_SECONDS)
             raise

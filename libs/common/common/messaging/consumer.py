@@ -187,7 +187,8 @@ class Consumer:
         positions: dict[TopicPartition, int] = {}
         for partition in consumer.assignment():
             with contextlib.suppress(KafkaError, TimeoutError):
-                positions[partition] = await asyncio.wait_for(consumer.position(partition), COMMIT_SECONDS)
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    positions[partition] = await consumer.position(partition)
         async with self._busy:
             jumped = {
                 partition: position

@@ -25,6 +25,7 @@ from common.crash_points import crash_point
 from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
 from common.messaging.envelope import Headers, headers_of
 from common.model import ServiceModel
+from common.supervision import comes
 
 log = structlog.get_logger()
 
@@ -89,8 +90,7 @@ class Relay:
                 sent = await self.drain_once(connection)
                 self.beat()
                 if not sent:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._awake.wait(), POLL_SECONDS)
+                    await comes(self._awake, POLL_SECONDS)
 
     async def _become_leader(self, connection: psycopg.AsyncConnection[Any]) -> bool:
         cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))
@@ -238,7 +238,8 @@ class Relay:
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 2)
+                async with asyncio.timeout(2):
+                    await producer.stop()
 
 
 _partitioner: Callable[[bytes, Sequence[int], Sequence[int]], int] = DefaultPartitioner()

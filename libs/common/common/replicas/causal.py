@@ -7,6 +7,7 @@ from uuid import UUID
 from common.api.errors import ApiError
 from common.database import Database
 from common.replicas.accounts import account_version
+from common.supervision import comes
 
 LONGEST_WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
@@ -42,7 +43,4 @@ class ReplicaWaiter:
                     status=503,
                     headers={"Retry-After": "1"},
                 )
-            try:
-                await asyncio.wait_for(advanced.wait(), POLL_SECONDS)
-            except TimeoutError:
-                continue
+            await comes(advanced, POLL_SECONDS)

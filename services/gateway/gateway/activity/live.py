@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from common.contracts.control import ProgressReported
 from common.database import Database, Row, Transaction
 from common.messaging.envelope import Heard
+from common.supervision import comes
 from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -116,9 +117,7 @@ class LiveUpdates:
                     yield frame
                 if len(rows) == PAGE:
                     continue
-                try:
-                    await asyncio.wait_for(listener.wake.wait(), HEARTBEAT_SECONDS)
-                except TimeoutError:
+                if not await comes(listener.wake, HEARTBEAT_SECONDS):
                     yield b": still here\n\n"
         finally:
             listeners = self._listeners[account_id]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from common import supervision
-from common.supervision import Loop
+from common.supervision import Loop, comes
 
 from tests.parts.ports import eventually
 
@@ -151,6 +151,47 @@ async def test_what_is_stopped_ends_what_it_began() -> None:
     async with running(run):
         await begun.wait()
     assert ended.is_set()
+
+
+async def test_what_loses_a_cancellation_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `asyncio.wait_for` does before Python 3.12 when the result comes at the same moment."""
+    monkeypatch.setattr(supervision, "PARTING_SECONDS", 0.05)
+    begun = asyncio.Event()
+    lost: list[asyncio.CancelledError] = []
+
+    async def run(loop: Loop) -> None:
+        begun.set()
+        while True:
+            try:
+                await forever(loop)
+            except asyncio.CancelledError as cancelled:
+                if lost:
+                    raise
+                lost.append(cancelled)
+
+    loop = Loop("test", run)
+    loop.start()
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await loop.stop()
+    assert lost
+
+
+async def test_a_cancellation_ends_a_wait_also_when_the_event_comes_in_the_same_moment() -> None:
+    event = asyncio.Event()
+    waiting = asyncio.create_task(comes(event, 60))
+    await asyncio.sleep(0)
+    event.set()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+
+
+async def test_a_wait_says_whether_the_event_came() -> None:
+    event = asyncio.Event()
+    assert not await comes(event, 0.01)
+    event.set()
+    assert await comes(event, 0.01)
 
 
 async def test_while_it_is_down_health_is_red_and_says_why() -> None:
