@@ -25,7 +25,7 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "gateway": gateway.measure,
     "demo": demo.measure,
 }
-PAIRS = 5
+PAIRS = 7
 
 
 def main() -> int:

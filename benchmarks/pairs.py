@@ -34,11 +34,22 @@ class Figure:
         if self.at_least is not None:
             return self.value >= self.at_least and self.low >= self.at_least * (1 - self.noise)
         assert self.at_most is not None
-        return self.value <= self.at_most
+        return self.value <= self.at_most and self.high <= self.at_most * (1 + self.noise)
 
 
-async def ratio(name: str, ours: Run, control: Run, pairs: int, *, at_least: float) -> Figure:
-    """Rate of ours over the rate of the control, `pairs` times; each run of ours stands between two of the control."""
+async def ratio(
+    name: str,
+    ours: Run,
+    control: Run,
+    pairs: int,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Figure:
+    """Ours over the control, `pairs` times; each run of ours stands between two of the control.
+
+    With `at_least` it is the rate of ours over the control's, with `at_most` the time ours takes over the control's.
+    """
     await control()
     await ours()
     controls, rates = [await control()], []
@@ -47,10 +58,20 @@ async def ratio(name: str, ours: Run, control: Run, pairs: int, *, at_least: flo
         controls.append(await control())
     neighbours = list(pairwise(controls))
     ratios = [rate * 2 / sum(pair) for rate, pair in zip(rates, neighbours, strict=True)]
+    if at_most is not None:
+        ratios = [1 / each for each in ratios]
     noise = 1 - median(min(pair) / max(pair) for pair in neighbours)
     note = f"{median(rates):,.0f}/s against {median(controls):,.0f}/s"
     return Figure(
-        name, median(ratios), min(ratios), max(ratios), "×", at_least=at_least, noise=noise, note=note
+        name,
+        median(ratios),
+        min(ratios),
+        max(ratios),
+        "×",
+        at_least=at_least,
+        at_most=at_most,
+        noise=noise,
+        note=note,
     )
 
 
