@@ -169,6 +169,21 @@ async def test_the_pause_is_the_one_the_outside_asked_for(
     assert 1.9 <= float(pause) < 8
 
 
+async def test_what_has_to_wait_loses_none_of_its_attempts(
+    toy_database: Database, toy_urls: ServiceUrls, worker: Loop
+) -> None:
+    with psycopg.connect(toy_urls.owner) as connection:
+        connection.execute("INSERT INTO toy_hang VALUES ('w')")
+    await defer(toy_database, BRISK, "w", how="has to wait")
+    await eventually(
+        lambda: len(happened(toy_urls, "w")) > BRISK.attempts + 2, 30, what="it was put off again and again"
+    )
+    with psycopg.connect(toy_urls.owner) as connection:
+        connection.execute("DELETE FROM toy_hang")
+    await eventually(lambda: happened(toy_urls, "w")[-1] == ("done", 1), 30, what="it went on")
+    assert set(happened(toy_urls, "w")) == {("began", 1), ("done", 1)}
+
+
 async def test_a_worker_that_shuts_down_leaves_its_job_to_the_next(
     toy_database: Database, toy_urls: ServiceUrls
 ) -> None:

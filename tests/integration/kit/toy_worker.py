@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 from common.jobs.job import Job
-from common.jobs.worker import GiveUp, JobHandler, JobWorker, RetryLater, Work
+from common.jobs.worker import GiveUp, JobHandler, JobWorker, NotYet, RetryLater, Work
 
 SCHEMA = """
 CREATE TABLE toy_jobs (id bigint GENERATED ALWAYS AS IDENTITY, name text, what text, attempt integer, worker integer,
@@ -47,6 +47,8 @@ class ToyJobs:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
             cursor = await connection.execute("SELECT FROM toy_hang WHERE name = %s", (name,))
             if await cursor.fetchone() is not None:
+                if work.arguments.get("how") == "has to wait":
+                    raise NotYet("the row is there", 0.1)
                 await asyncio.Event().wait()
         await self.note(name, "done", work)
 

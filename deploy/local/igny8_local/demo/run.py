@@ -188,11 +188,11 @@ def _summary(client: Client, wanted: Wanted, site: str, sector: str, run: Json, 
             for stage in run["stages"]
         ],
         "pages": [each["external_url"] for each in published],
-        "problems": _problems(wanted, run, counts),
+        "problems": _problems(wanted, run, counts, publications),
     }
 
 
-def _problems(wanted: Wanted, run: Json, counts: Json) -> list[str]:
+def _problems(wanted: Wanted, run: Json, counts: Json, publications: list[Json]) -> list[str]:
     """What fell short of what was asked for."""
     problems = []
     if run["status"] != "completed":
@@ -207,6 +207,11 @@ def _problems(wanted: Wanted, run: Json, counts: Json) -> list[str]:
     ):
         if counts[what] < expected:
             problems.append(f"{counts[what]} of {expected} {what}")
+    problems += [
+        f"{each['title']!r} is not published: {each['error']}. {each['remedy']}"
+        for each in publications
+        if each["status"] == "failed"
+    ]
     return problems
 
 

@@ -12,6 +12,7 @@ import msgspec
 import procrastinate
 import structlog
 from procrastinate import JobContext, RetryDecision
+from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
@@ -39,6 +40,10 @@ class RetryLater(Exception):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class NotYet(RetryLater):
+    """Nothing could be tried so far: the pause of `seconds` takes none of the job's attempts."""
 
 
 class GiveUp(Exception):
@@ -80,6 +85,26 @@ class _Retry(BaseRetryStrategy):
 
 
 class _JobManager(JobManager):
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self.not_yet: set[int | None] = set()
+        """The ids of jobs whose attempt was none."""
+
+    async def retry_job(
+        self,
+        job: QueuedJob,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        await super().retry_job(job, retry_at, priority, queue, lock)
+        if job.id in self.not_yet:
+            self.not_yet.discard(job.id)
+            await self.connector.execute_query_async(
+                "UPDATE procrastinate_jobs SET attempts = attempts - 1 WHERE id = %(id)s", id=job.id
+            )
+
     async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
         await super().finish_job(job, status, delete_job)
         crash_point("job.after_completion")
@@ -97,7 +122,7 @@ class JobWorker:
                 kwargs={"application_name": "igny8-jobs"},
             )
         )
-        self.app.job_manager = _JobManager(self.app.connector)
+        self.app.job_manager = self._manager = _JobManager(self.app.connector)
         self._running: set[int | None] = set()
         """The ids of the jobs that this very process is at: those are not dead, however late its heartbeats come."""
         for handler in handlers:
@@ -120,6 +145,9 @@ class JobWorker:
             try:
                 with structlog.contextvars.bound_contextvars(job=job.name, account_id=account_id):
                     await _attempt(handler, work)
+            except NotYet:
+                self._manager.not_yet.add(context.job.id)
+                raise
             finally:
                 self._running.discard(context.job.id)
 
@@ -177,7 +205,7 @@ async def _attempt(handler: JobHandler, work: Work) -> None:
             crash_point("job.after_work")
             return
         except RetryLater as pause:
-            if work.attempt < handler.job.attempts:
+            if isinstance(pause, NotYet) or work.attempt < handler.job.attempts:
                 log.info("job_postponed", job=handler.job.name, seconds=pause.seconds, reason=str(pause))
                 raise
             failure: Exception = pause

@@ -9,6 +9,7 @@ object with the same slug carries neither.
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC
 from typing import Any
 
@@ -117,16 +118,27 @@ class WordPressTarget:
         )
 
     async def ensure_term(self, term: TermFields, *, key: str) -> ExternalRef:
-        """The term with this slug, or else with this name; made if there is none. The slug is its key."""
+        """The term with this slug, or else with this name; made if there is none. The slug is its key.
+
+        WordPress may keep both of two that are made at once, the later one under another slug, where nobody finds it:
+        its maker takes the older one and deletes it.
+        """
         path = _TERMS[term.taxonomy]
-        found = await self._api.read(path, {"slug": term.slug, "_fields": "id"})
-        if found:
-            return ExternalRef(external_id=str(found[0]["id"]))
-        try:
-            made = await self._api.write(path, json={"name": term.name, "slug": term.slug})
-        except TermExists as exists:
-            return ExternalRef(external_id=exists.term_id)
-        return ExternalRef(external_id=str(made["id"]))
+        found = await self._terms_of(path, term)
+        if not found:
+            try:
+                made = await self._api.write(path, json={"name": term.name, "slug": term.slug})
+            except TermExists as exists:
+                return ExternalRef(external_id=exists.term_id)
+            found = _with(made, await self._terms_of(path, term))
+            if made["slug"] != term.slug and len(found) > 1:
+                with suppress(TargetError):  # who may make a term need not be allowed to delete one
+                    await self._delete(path, made)
+        return ExternalRef(external_id=str(min(each["id"] for each in found)))
+
+    async def _terms_of(self, path: str, term: TermFields) -> list[Any]:
+        found: list[Any] = await self._api.read(path, {"slug": term.slug, "_fields": "id"})
+        return found
 
     async def find_medium(self, key: str) -> ExternalMedium | None:
         """The oldest medium of this key; later ones, from attempts that came through late, are deleted."""

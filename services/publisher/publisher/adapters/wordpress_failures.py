@@ -144,7 +144,14 @@ def refusal(response: httpx.Response, path: str, *, offers_app_passwords: bool) 
         case _ if code in _TOO_LARGE or any(word in said for word in _PHP_LIMITS):
             return problem("upload_too_large", f"the site refuses uploads of this size: {said}")
         case _ if code.startswith("rest_upload_"):
-            return problem("upload_refused", f"WordPress did not store the file: {said}")
+            # Of two first uploads of a month at once, one fails to make the folder that the other has just made.
+            retryable = response.status_code >= 500
+            return problem(
+                "upload_refused",
+                f"WordPress did not store the file: {said}",
+                retryable=retryable,
+                retry_after=wait,
+            )
         case status if status >= 500:
             return problem(
                 "server_error", f"the site failed: {said} ({status})", retryable=True, retry_after=wait

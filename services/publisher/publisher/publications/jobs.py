@@ -14,7 +14,7 @@ from common.contracts.writer import PublishImage
 from common.crash_points import crash_point
 from common.database import Database, Transaction
 from common.jobs.job import AUTOMATION, INTERACTIVE, Job
-from common.jobs.worker import GiveUp, JobHandler, RetryLater, Work
+from common.jobs.worker import GiveUp, JobHandler, NotYet, RetryLater, Work
 from common.objects import ObjectStore
 
 from publisher.adapters.target import (
@@ -162,7 +162,7 @@ class _Attempt:
     ) -> _Found | None:
         """What an earlier attempt made under `key`; None says that it is started now, and ours to send.
 
-        Raises `RetryLater` for as long as it may still arrive: what was sent last is at work at the site until
+        Raises `NotYet` for as long as it may still arrive: what was sent last is at work at the site until
         `settle_seconds` after its attempt ended, which for a crash is when it is first missed.
         """
         if await self._decide(start(None)):
@@ -182,7 +182,7 @@ class _Attempt:
             "Try it again: it is looked for first.",
         )
         left = (settled - looked).total_seconds() if settled else 0.0
-        raise RetryLater(unknown.message, max(left, SHORTEST_PAUSE)) from unknown
+        raise NotYet(unknown.message, max(left, SHORTEST_PAUSE)) from unknown
 
     async def _send(self, key: str, send: Callable[[], Awaitable[_Found]]) -> _Found:
         """Send once. What surely did not arrive is recorded as such, so that the next attempt need not look."""

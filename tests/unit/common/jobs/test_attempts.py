@@ -14,6 +14,7 @@ from common.jobs.worker import (
     LONGEST_PAUSE,
     GiveUp,
     JobHandler,
+    NotYet,
     RetryLater,
     Work,
     _attempt,
@@ -68,6 +69,13 @@ async def test_a_failure_is_passed_on_until_the_last_attempt(error: Exception) -
     assert gave_up == []
     await _attempt(handler(failing(error), gave_up), work(3))
     assert gave_up == [(3, error)]
+
+
+async def test_what_has_to_wait_is_never_given_up() -> None:
+    gave_up: GaveUp = []
+    with pytest.raises(NotYet):
+        await _attempt(handler(failing(NotYet("later", 7)), gave_up), work(30))
+    assert gave_up == []
 
 
 async def test_it_gives_up_at_once_when_asked_to() -> None:

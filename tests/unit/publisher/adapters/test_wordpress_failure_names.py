@@ -16,12 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from publisher.adapters.target import OutcomeUnknown, PostFields, TargetError
+from publisher.adapters.target import MediumFields, OutcomeUnknown, PostFields, TargetError
 from publisher.adapters.wordpress import WordPressTarget
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 INDEX = {"name": "Site", "namespaces": ["wp/v2"], "authentication": {"application-passwords": {}}}
 POST = PostFields(title="T", slug="t", html="<p>t</p>")
+MEDIUM = MediumFields(filename="m.png", media_type="image/png", title="T", alt_text="A", sha256="0" * 64)
 LOCAL = OutboundGuard(allowed_private=frozenset({"127.0.0.1"}))
 
 
@@ -248,6 +249,7 @@ class TestWhenSending:
             (answering(429, headers={"Retry-After": "30"}), "rate_limited", True),
             (answering(503, headers={"Retry-After": "30"}, text="Maintenance"), "maintenance", True),
             (answering(307, headers={"Location": "/x"}), "redirect", False),
+            (said(400, "rest_upload_file_error"), "upload_refused", False),
         ],
     )
     async def test_a_plain_refusal_had_no_effect(self, handler: Handler, code: str, retryable: bool) -> None:
@@ -257,6 +259,17 @@ class TestWhenSending:
         assert not isinstance(failure.value, OutcomeUnknown)
         assert (failure.value.code, failure.value.retryable) == (code, retryable)
         assert failure.value.retry_after == (30 if retryable else None)
+
+    async def test_a_folder_that_two_uploads_make_at_once_is_no_lasting_refusal(self) -> None:
+        """WordPress's own race: one of them is told that the folder cannot be created."""
+        failing = said(
+            500, "rest_upload_unknown_error", "Unable to create directory wp-content/uploads/2026/11."
+        )
+        async with serving(a_site_that(failing)) as url, target_at(url) as target:
+            with pytest.raises(TargetError) as failure:
+                await target.upload_medium(MEDIUM, b"x", key="k")
+        assert not isinstance(failure.value, OutcomeUnknown)
+        assert (failure.value.code, failure.value.retryable) == ("upload_refused", True)
 
     async def test_retry_after_can_be_a_date(self) -> None:
         when = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
