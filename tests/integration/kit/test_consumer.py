@@ -96,3 +96,23 @@ async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
         await eventually(lambda: len(taken) >= 2 or known.skipped, 20, what="it goes on")
     assert (taken, known.skipped) == (SAID[1:], [])
+
+
+async def test_on_the_embedded_broker_nobody_waits_for_a_killed_predecessor(broker: Broker) -> None:
+    """Whose membership in the group would last for some seconds: so there is none, and each hears everything."""
+    topic = "igny8.billing.events"
+    first: list[bytes | None] = []
+    second: list[bytes | None] = []
+
+    def consumer(taken: list[bytes | None]) -> Consumer:
+        async def take(batch: Sequence[Message]) -> None:
+            taken.extend(message.value for message in batch)
+
+        return Consumer(broker.bootstrap, "alone", [topic], embedded=True, take=take)
+
+    async with running(consumer(first)) as loop:
+        await eventually(lambda: loop.healthy, 20, what="the first listens")
+        async with running(consumer(second)) as other:
+            await eventually(lambda: other.healthy, 20, what="the second listens")
+            await say(broker, topic)
+            await eventually(lambda: (first, second) == (SAID, SAID), 20, what="each heard everything")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain
 from typing import Any, cast
 
+import faststream.kafka
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,6 +21,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from common.crash_points import crash_point
 from common.database import is_away
 from common.messaging.inbox import Inbox, Message
+from common.messaging.topics import partitions_of
 
 log = structlog.get_logger()
 
@@ -35,9 +37,6 @@ POLL_MS = 1_000
 """A turn of the loop when nothing comes."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
-EMBEDDED_SESSION_MS, EMBEDDED_HEARTBEAT_MS = 4_000, 500
-"""The embedded broker ends a rebalance a second before a whole session is over, whoever has joined by then. It waits 3 s for
-the first member of a group, and forgets one whose session is shorter: that one would wait for ever."""
 COMMIT_SECONDS = 0.25
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
@@ -104,18 +103,22 @@ class Consumer:
             # FastStream's own parser decodes every header as UTF-8 and would lose a batch for one odd byte.
             return KafkaAckableMessage(records, b"", consumer=listener.consumer())
 
+        # On the embedded broker a service is alone and takes every partition: a group would let it wait for seconds until
+        # its killed predecessor's membership has ended.
+        partitions = await partitions_of(self._kafka, self._topics) if self._embedded else []
         subscriber = broker.subscriber(
-            *self._topics,
+            *([] if self._embedded else self._topics),
+            partitions=[faststream.kafka.TopicPartition(p.topic, p.partition) for p in partitions],
             group_id=self._group,
             batch=True,
             fetch_max_wait_ms=self._embedded_wait_ms if self._embedded else FETCH_WAIT_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
-            session_timeout_ms=EMBEDDED_SESSION_MS if self._embedded else SESSION_MS,
-            heartbeat_interval_ms=EMBEDDED_HEARTBEAT_MS if self._embedded else HEARTBEAT_MS,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
             parser=parse,
             decoder=_decode,
-            listener=listener,
+            listener=None if self._embedded else listener,
             no_reply=True,
         )
 
@@ -127,6 +130,8 @@ class Consumer:
         listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
         await broker.start()
         try:
+            if self._embedded:
+                await listener.on_partitions_assigned(set(partitions))
             while True:
                 await asyncio.sleep(COMMIT_SECONDS)
                 await self._notice_jumps(listener.consumer())

@@ -1,6 +1,10 @@
 """The topics exist before anybody says or hears anything, and which life of the broker this is."""
 
+from collections.abc import Sequence
+
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from common.contracts.base import CONTROL_TOPIC, PROGRESS_TOPIC, SERVICES, events_topic
@@ -46,3 +50,18 @@ async def incarnation_of(kafka: str, given: str) -> str:
         return str((await admin.describe_cluster())["cluster_id"])
     finally:
         await admin.close()
+
+
+async def partitions_of(kafka: str, topics: Sequence[str]) -> list[TopicPartition]:
+    """Every partition of these topics; the embedded broker makes a topic that is asked for."""
+    client = AIOKafkaClient(bootstrap_servers=kafka)
+    await client.bootstrap()
+    try:
+        await client.set_topics(topics)
+        return [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(client.cluster.partitions_for_topic(topic) or ())
+        ]
+    finally:
+        await client.close()
