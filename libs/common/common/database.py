@@ -6,6 +6,7 @@ Statements are compiled by SQLAlchemy and run by psycopg itself: its own executi
 
 import asyncio
 import random
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -334,7 +335,7 @@ class Database:
             min_size=2,
             max_size=pool_size,
             open=False,
-            check=AsyncConnectionPool.check_connection,
+            check=_still_there,
             kwargs={"options": SESSION_OPTIONS, "application_name": f"igny8-{model.name}"},
         )
         self.committed: list[Callable[[], None]] = []
@@ -381,6 +382,18 @@ class Database:
                     raise
                 log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+
+async def _still_there(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raises psycopg's errors for a connection that has ended while it lay in the pool.
+
+    A server that ends a connection says so, or its end closes the socket: where nothing has come in, a round trip before
+    every transaction would tell no more.
+    """
+    arrived = select.poll()
+    arrived.register(connection.fileno(), select.POLLIN)
+    if arrived.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def is_away(error: BaseException) -> bool:

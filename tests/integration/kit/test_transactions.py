@@ -75,6 +75,22 @@ async def test_a_connection_that_is_given_back_remembers_no_tenant(toy_urls: Ser
         await database.close()
 
 
+async def test_a_connection_that_ended_in_the_pool_is_not_handed_out(
+    toy_database: Database, toy_urls: ServiceUrls
+) -> None:
+    async with toy_database.transaction(None) as tx:
+        await tx.scalar("SELECT 1")
+    with psycopg.connect(toy_urls.service, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        ).fetchall()
+    assert (True,) in ended
+    for _ in ended:
+        async with toy_database.transaction(None) as tx:
+            assert await tx.scalar("SELECT 1") == 1
+
+
 @pytest.mark.parametrize("error", [StreamConflict(), psycopg.errors.DeadlockDetected()])
 async def test_who_is_always_in_the_way_ends_it(
     toy_database: Database, toy_urls: ServiceUrls, error: Exception
