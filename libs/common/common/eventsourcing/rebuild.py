@@ -7,7 +7,7 @@ nothing is written. Needs the owner's role, which row-level security lets see al
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -29,6 +29,8 @@ Connection = psycopg.AsyncConnection[Any]
 
 PAGE_POSITIONS = 5_000
 """Positions read, decoded and applied in one transaction (FOUNDATION.md, Rebuilding)."""
+STREAMED_ROWS = 200
+"""Rows that come together: some 50 kB, so that one lot is decoded while the next is read."""
 TAIL_POSITIONS = 1_000
 """What may be left to apply while writers wait: well below a second."""
 PASSES = 8
@@ -162,14 +164,18 @@ class Beside:
 
     async def _read(self, after: int, last: int) -> list[Recorded[Event]]:
         # A window of positions, not a LIMIT: the filter on the category must not tempt the planner into sorting.
-        async with self._connection.cursor(binary=True) as cursor:
-            await cursor.execute(
-                "SELECT position, account_id, stream, version, event_id, type, data::text, meta::text, recorded_at"
-                " FROM public.events WHERE position > %s AND position <= %s"
-                " AND split_part(stream, '-', 1) = ANY(%s) ORDER BY position",
-                (after, last, list(self._projection.categories)),
-            )
-            return [_recorded(row, self._types) for row in await cursor.fetchall()]
+        query = (
+            "SELECT position, account_id, stream, version, event_id, type, data::text, meta::text, recorded_at"
+            " FROM public.events WHERE position > %s AND position <= %s"
+            " AND split_part(stream, '-', 1) = ANY(%s) ORDER BY position"
+        )
+        window = (after, last, list(self._projection.categories))
+        # Streamed: the database reads on while we decode.
+        async with (
+            self._connection.cursor(binary=True) as cursor,
+            aclosing(cursor.stream(query, window, size=STREAMED_ROWS)) as rows,
+        ):
+            return [_recorded(row, self._types) async for row in rows]
 
     async def _apply(self, facts: Sequence[Recorded[Event]]) -> None:
         """As the service does it: every call has facts of one stream, under their account.
