@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only NAME] [--json] [--pairs N]`: the table of figures; 0 only when all targets hold."""
+"""`python -m benchmarks [--only NAME] [--json] [--pairs N] [--rows N]`: the table of figures; 0 only when all targets hold."""
 
 import argparse
 import asyncio
@@ -11,14 +11,37 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, command, consume, demo, drain, gateway, latency, rebuild
+from benchmarks import (
+    append,
+    command,
+    consume,
+    demo,
+    drain,
+    gateway,
+    growth,
+    latency,
+    load,
+    rebuild,
+    relayed,
+)
 from benchmarks.pairs import Figure
 from benchmarks.parts import Parts
 
 FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
-    "append": append.measure,
+    "append": append.one_writer,
+    "append-16": append.many_writers,
+    "append-one-account": append.one_account,
+    "append-100": append.against_copy,
+    "append-peer": append.against_recorder,
     "command": command.measure,
-    "rebuild": rebuild.measure,
+    "load": load.short,
+    "load-snapshot": load.long,
+    "rebuild-decoded": rebuild.decoded,
+    "rebuild": rebuild.written,
+    "growth-append": growth.appends,
+    "growth-list": growth.lists,
+    "append-relay-half": relayed.half,
+    "append-relay": relayed.saturated,
     "drain": drain.measure,
     "consumer": consume.measure,
     "latency": latency.measure,
@@ -26,6 +49,7 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "demo": demo.measure,
 }
 PAIRS = 7
+ROWS = 1_000_000
 
 
 def main() -> int:
@@ -33,10 +57,11 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=FIGURES, help="one figure; may be repeated")
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"alternating pairs, default {PAIRS}")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"events of a large store, default {ROWS:,}")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     screen = Console(stderr=given.json, highlight=False)
-    figures = asyncio.run(_measure(given.only or list(FIGURES), given.pairs, screen))
+    figures = asyncio.run(_measure(given.only or list(FIGURES), given.pairs, given.rows, screen))
     if given.json:
         shown = ("name", "value", "low", "high", "target", "holds")
         print(json.dumps([{name: getattr(figure, name) for name in shown} for figure in figures], indent=1))
@@ -45,9 +70,9 @@ def main() -> int:
     return 0 if all(figure.holds for figure in figures) else 1
 
 
-async def _measure(names: list[str], pairs: int, screen: Console) -> list[Figure]:
+async def _measure(names: list[str], pairs: int, rows: int, screen: Console) -> list[Figure]:
     figures: list[Figure] = []
-    with Parts() as parts:
+    with Parts(rows) as parts:
         for name in names:
             with screen.status(f"measuring {name}"):
                 figures += await FIGURES[name](parts, pairs)

@@ -13,7 +13,8 @@ from benchmarks.pairs import Figure, ratio
 from benchmarks.parts import ACCOUNTS, MODEL, Parts
 from tests.support import toy
 
-SECONDS = 0.8
+SECONDS = 0.2
+TURNS = 5
 COMMANDS_A_STREAM = 10
 ACCOUNT = ACCOUNTS[0]
 
@@ -26,7 +27,12 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
             try:
                 return [
                     await ratio(
-                        "command", lambda: _ours(database), lambda: _bare(connection), pairs, at_least=0.7
+                        "command",
+                        lambda: _ours(database),
+                        lambda: _bare(connection),
+                        pairs,
+                        at_least=0.7,
+                        turns=TURNS,
                     )
                 ]
             finally:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 Run = Callable[[], Awaitable[float]]
 """One run; returns its rate (things per second)."""
@@ -45,22 +45,30 @@ async def ratio(
     *,
     at_least: float | None = None,
     at_most: float | None = None,
+    turns: int = 1,
 ) -> Figure:
     """Ours over the control, `pairs` times; each run of ours stands between two of the control.
 
     With `at_least` it is the rate of ours over the control's, with `at_most` the time ours takes over the control's.
+    A pair is the mean of `turns` of them, for short runs: what disturbs the machine for a moment disturbs both.
     """
     await control()
     await ours()
-    controls, rates = [await control()], []
+    before = await control()
+    controls, rates, ratios = [before], [], []
     for _ in range(pairs):
-        rates.append(await ours())
-        controls.append(await control())
-    neighbours = list(pairwise(controls))
-    ratios = [rate * 2 / sum(pair) for rate, pair in zip(rates, neighbours, strict=True)]
+        beside, turn_ratios = [], []
+        for _ in range(turns):
+            rate, after = await ours(), await control()
+            turn_ratios.append(rate * 2 / (before + after))
+            rates.append(rate)
+            beside.append(after)
+            before = after
+        ratios.append(fmean(turn_ratios))
+        controls.append(fmean(beside))
     if at_most is not None:
         ratios = [1 / each for each in ratios]
-    noise = 1 - median(min(pair) / max(pair) for pair in neighbours)
+    noise = 1 - median(min(pair) / max(pair) for pair in pairwise(controls))
     note = f"{median(rates):,.0f}/s against {median(controls):,.0f}/s"
     return Figure(
         name,

@@ -59,10 +59,12 @@ GRANT ALL ON bare_events, bare_counters TO PUBLIC;
 
 
 class Parts:
-    """Use as a context manager; what was started ends with it."""
+    """Use as a context manager; what was started ends with it. `rows` is how many events a large store has."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
         self._stack = ExitStack()
+        self._stores: dict[tuple[str, int], ServiceUrls] = {}
         self._postgres: PostgresServer | None = None
         self._kafka: Broker | None = None
         self._product: Product | None = None
@@ -90,6 +92,7 @@ class Parts:
         if self._product is None:
             self._stack.close()
             self._postgres = self._kafka = None
+            self._stores = {}
             self._product = self._stack.enter_context(product(IGNY8_LOG_LEVEL="WARNING"))
         return self._product
 
@@ -98,6 +101,17 @@ class Parts:
         if self._postgres is None:
             self._postgres = self._stack.enter_context(postgres_server())
         return _with_tables(self._postgres.service_database, service)
+
+    def store(self, service: str, rows: int, *statements: str) -> ServiceUrls:
+        """A database filled by the statements, whose parameter is `rows`; made once and kept for other figures."""
+        if (service, rows) not in self._stores:
+            urls = self._stack.enter_context(self.database(service))
+            with psycopg.connect(urls.owner, autocommit=True) as connection:
+                for statement in statements:
+                    connection.execute(statement, {"rows": rows})
+                connection.execute("VACUUM ANALYZE")
+            self._stores[service, rows] = urls
+        return self._stores[service, rows]
 
 
 class _with_tables(AbstractContextManager[ServiceUrls]):
@@ -116,14 +130,11 @@ class _with_tables(AbstractContextManager[ServiceUrls]):
 
 
 FACTS = """
-WITH made AS (
-    INSERT INTO events (account_id, stream, version, event_id, type, data, meta)
-    SELECT ('00000000-0000-00' || lpad(to_hex(n / 20 %% 20 + 1), 2, '0') || '-0000-000000000000')::uuid,
-        'counter-' || md5((n / 20)::text)::uuid, n %% 20 + 1, gen_random_uuid(), 'Counted',
-        jsonb_build_object('number', (n %% 20 + 1) * 2, 'padding', ''), '{}'
-    FROM generate_series(0, %(rows)s - 1) AS n
-    RETURNING position
-) SELECT count(*) FROM made
+INSERT INTO events (account_id, stream, version, event_id, type, data, meta)
+SELECT ('00000000-0000-00' || lpad(to_hex(n / 20 %% 20 + 1), 2, '0') || '-0000-000000000000')::uuid,
+    'counter-01900000-0000-7000-8000-' || lpad(to_hex(n / 20), 12, '0'), n %% 20 + 1, uuidv7(), 'Counted',
+    jsonb_build_object('number', (n %% 20 + 1) * 2, 'padding', ''), '{}'
+FROM generate_series(0, %(rows)s - 1) AS n
 """
 """Public facts of twenty accounts, twenty to a stream."""
 
