@@ -1,25 +1,28 @@
-"""`python -m proving [--kills N [--minutes M] [--wordpress]] [--sabotage] [--sample N] [--only NAME] [--seed S] [--json]`.
+"""`python -m proving [--kills N [--minutes M] [--wordpress] [--kafka]] [--sabotage] [--sample N] [--only NAME] [--seed S]`.
 
-Exit code 0 only when everything holds. Where no suite is named, a short sample of both runs.
+Exit code 0 only when everything holds. Where nothing is named, a short sample of everything runs.
 """
 
 import argparse
 import asyncio
 import json
+import logging
 import os
 import random
 import sys
 
+import structlog
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from proving import kills, sabotage
+from proving import kills, proofs, sabotage
 from proving.campaign import Wanted
 from proving.copies import NotIsolated
-from proving.defects import DEFECTS
+from proving.defects import DEFECTS, Defect
 from proving.outcome import Outcome
+from proving.proofs import PROOFS
 from proving.sabotage import Unusable, Verdict
 
 SHORT_SAMPLE = 6
@@ -39,8 +42,13 @@ def main() -> int:
     parser.add_argument("--sabotage", action="store_true", help="plant every defect; each must be caught")
     parser.add_argument("--sample", type=int, metavar="N", help="only N of the defects, drawn by --seed")
     parser.add_argument("--seed", type=int, help="repeats a sample; without it one is made up and printed")
-    parser.add_argument("--only", action="append", metavar="NAME", choices=[defect.name for defect in DEFECTS],
-                        help="one defect; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        choices=[*PROOFS, *(defect.name for defect in DEFECTS)],
+        help=f"{', '.join(PROOFS)} in full size, or one of the defects; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
     given = parser.parse_args()
     screen = Console(stderr=given.json, highlight=False)
@@ -56,23 +64,29 @@ def main() -> int:
 
 
 def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
-    planted = bool(given.sabotage or given.sample or given.only)
+    """What is named, in the order of the options; where nothing is, a short sample of everything."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    seed = random.randrange(1_000_000) if given.seed is None else given.seed
+    named = given.only or ()
+    defects = [defect for defect in DEFECTS if defect.name in named]
+    sabotaged = bool(given.sabotage or given.sample or defects)
+    everything = given.kills is None and not sabotaged and not named
     outcomes: list[Outcome] = []
-    if given.kills is not None or not planted:
-        seed = random.randrange(1_000_000) if given.seed is None else given.seed
+    if given.kills is not None or everything:
         number = SHORT_KILLS if given.kills is None else given.kills
-        wanted = Wanted(number, seed, given.minutes, given.wordpress, given.kafka)
-        outcomes += kills.prove(wanted, screen)
-    if given.kills is None or planted:
-        outcomes += _sabotage(given, screen)
+        outcomes += kills.prove(Wanted(number, seed, given.minutes, given.wordpress, given.kafka), screen)
+    for name, proof in PROOFS.items():
+        if name in named or everything:
+            size = proof.short if everything else proof.full
+            outcomes += proofs.prove(name, size, seed, screen)
+    if sabotaged or everything:
+        sample = SHORT_SAMPLE if everything else given.sample
+        outcomes += _sabotage(defects or list(DEFECTS), sample, seed, screen)
     return outcomes
 
 
-def _sabotage(given: argparse.Namespace, screen: Console) -> list[Outcome]:
-    chosen = [defect for defect in DEFECTS if given.only is None or defect.name in given.only]
-    size = given.sample or (None if given.sabotage or given.only else SHORT_SAMPLE)
+def _sabotage(chosen: list[Defect], size: int | None, seed: int, screen: Console) -> list[Outcome]:
     if size is not None:
-        seed = random.randrange(1_000_000) if given.seed is None else given.seed
         screen.print(f"{size} of {len(chosen)} defects; the same ones again: --sample {size} --seed {seed}")
         chosen = sabotage.sample(chosen, size, seed)
     columns = (

@@ -24,7 +24,7 @@ from proving.faults import Fault, NotFired, coverage, draw, strike
 from proving.load import Ledger, Tenant, finish
 from proving.oracle import Disturbance, Evidence, Finding, judge, repeated_calls, settled
 from proving.orders import Orders
-from proving.outcome import Outcome
+from proving.outcome import Outcome, percentile
 from tests.parts.fake_ai import FakeAI
 from tests.parts.kafka import RealKafka
 from tests.parts.ports import DeadlineMissed, wait_for
@@ -125,11 +125,6 @@ def _recovery(name: str, struck: list[Struck], target: float) -> list[Outcome]:
     seconds = sorted(LONGEST_RECOVERY if each.recovery is None else each.recovery for each in struck)
     value = percentile(seconds, 0.99)
     return [Outcome(name, value, seconds[0], seconds[-1], f"≤ {target:g} s", value <= target)]
-
-
-def percentile(ordered: list[float], share: float) -> float:
-    """The smallest value that at least `share` of the values do not exceed."""
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 class Arena:

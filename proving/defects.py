@@ -74,6 +74,7 @@ WATCHED = Promise(
 _COMMON = "libs/common/common"
 _SQL = f"{_COMMON}/eventsourcing/sql"
 _KIT = "tests/integration/kit"
+_PROVING = "tests/integration/proving/test_delivery.py"
 _WALLET = "tests/unit/billing/test_wallet.py"
 _PUBLISHING = "tests/integration/publisher/test_publishing.py"
 
@@ -297,6 +298,16 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_KIT}/test_replicas.py::test_an_older_change_that_comes_late_changes_nothing",
     ),
     Defect(
+        "early-news-dropped",
+        HEARD_ONCE,
+        "news of an operation that was not heard of yet is dropped",
+        "services/gateway/gateway/activity/reactions.py",
+        'await upsert_rows(tx, operations, [_operation(event) | {"reserved_at": event.time}])',
+        'await tx.execute("UPDATE activity_operations SET reserved_at = %(at)s WHERE operation_id = %(operation_id)s",'
+        ' _operation(event) | {"at": event.time})',
+        f"{_PROVING}::test_whatever_comes_in_whatever_order_and_again_has_one_outcome",
+    ),
+    Defect(
         "parked-without-commit",
         POISON,
         "the letter of a failed event is rolled back while its offset advances",
@@ -313,6 +324,15 @@ DEFECTS: tuple[Defect, ...] = (
         "if (account_id, item.event.subject) in blocked:",
         "if False:",
         f"{_KIT}/test_inbox.py::TestPoison::test_later_events_of_its_stream_wait_behind_it",
+    ),
+    Defect(
+        "neighbours-parked-too",
+        POISON,
+        "all that came with a poisoned message for its account is parked with it",
+        f"{_COMMON}/messaging/inbox.py",
+        "await self._database.run(item.event.account_id, alone)",
+        'raise RuntimeError("came with poison")',
+        f"{_PROVING}::test_poison_is_parked_once_and_alone",
     ),
     Defect(
         "letters-out-of-order",

@@ -1,8 +1,5 @@
 """`prove --kills` on a terminal: a bar while it runs, then the faults by kind and what the oracle found."""
 
-import logging
-
-import structlog
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,7 +11,6 @@ from proving.outcome import Outcome
 
 def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
     """Run the campaign and tell of it on `screen`."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     screen.print(f"the same faults again: ./igny8 prove {wanted}")
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     fired = 0

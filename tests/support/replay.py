@@ -1,7 +1,7 @@
 """Everything that was ever said, delivered again: to copies of the services' databases, in another order, several times."""
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -21,7 +21,7 @@ from psycopg import sql
 from tests.parts.ports import wait_for
 from tests.support.product import Product
 
-LONGEST_BATCH = 40
+LONGEST_STRETCH = 40
 MOST_TIMES = 3
 _POLL_MS = 1_000
 
@@ -50,18 +50,25 @@ async def everything_said(bootstrap: str) -> list[list[Message]]:
         await consumer.stop()
 
 
-def disorder(partitions: Sequence[Sequence[Message]], seed: int) -> Iterator[list[Message]]:
-    """Batches in which each partition keeps its order, each batch comes one to three times, and all else is shuffled.
+def disorder(
+    partitions: Sequence[Sequence[Message]],
+    seed: int,
+    *,
+    most_times: int = MOST_TIMES,
+    longest_batch: int = LONGEST_STRETCH,
+) -> Iterator[list[Message]]:
+    """Batches in which each partition keeps its order, each stretch of it comes one to `most_times` times, and all else
+    is shuffled.
 
     That is what Kafka may do: a consumer that could not commit begins again where it last did.
     """
     chance = random.Random(seed)
-    waiting = [list(chain.from_iterable(_with_repetitions(each, chance))) for each in partitions]
+    waiting = [deque(chain.from_iterable(_with_repetitions(each, chance, most_times))) for each in partitions]
     while waiting:
         batch: list[Message] = []
-        for _ in range(chance.randint(1, LONGEST_BATCH)):
+        for _ in range(chance.randint(1, longest_batch)):
             chosen = chance.choice(waiting)
-            batch.append(chosen.pop(0))
+            batch.append(chosen.popleft())
             if not chosen:
                 waiting.remove(chosen)
                 if not waiting:
@@ -69,13 +76,15 @@ def disorder(partitions: Sequence[Sequence[Message]], seed: int) -> Iterator[lis
         yield batch
 
 
-def _with_repetitions(messages: Sequence[Message], chance: random.Random) -> Iterator[Sequence[Message]]:
-    rest = list(messages)
-    while rest:
-        length = chance.randint(1, LONGEST_BATCH)
-        part, rest = rest[:length], rest[length:]
-        for _ in range(chance.randint(1, MOST_TIMES)):
-            yield part
+def _with_repetitions(
+    messages: Sequence[Message], chance: random.Random, most_times: int
+) -> Iterator[Sequence[Message]]:
+    begin = 0
+    while begin < len(messages):
+        end = begin + chance.randint(1, LONGEST_STRETCH)
+        for _ in range(chance.randint(1, most_times)):
+            yield messages[begin:end]
+        begin = end
 
 
 class Copy:
@@ -83,14 +92,14 @@ class Copy:
 
     def __init__(self, service: Service, owner: str, url: str) -> None:
         self.service = service
-        self._owner = owner
-        self._url = url
+        self.owner = owner
+        self.url = url
 
     async def deliver(self, batches: Iterator[list[Message]]) -> None:
         """As if nothing had been heard before."""
-        with psycopg.connect(self._owner) as connection:
+        with psycopg.connect(self.owner) as connection:
             connection.execute("TRUNCATE inbox")
-        database = Database(self._url, self.service.model)
+        database = Database(self.url, self.service.model)
         await database.open()
         try:
             inbox = Inbox(group_of(self.service.name), "replay", database, self.service.reactions)
@@ -101,18 +110,18 @@ class Copy:
             await database.close()
 
     async def digests(self) -> dict[str, str]:
-        return await digests(self._owner, self.service.model)
+        return await digests(self.owner, self.service.model)
 
     def count(self, table: str) -> int:
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-        with psycopg.connect(self._owner) as connection:
+        with psycopg.connect(self.owner) as connection:
             row = connection.execute(query).fetchone()
         assert row is not None
         return int(row[0])
 
     def jobs(self) -> Counter[str]:
         """How many jobs of each name wait."""
-        with psycopg.connect(self._owner) as connection:
+        with psycopg.connect(self.owner) as connection:
             rows = connection.execute("SELECT task_name FROM procrastinate_jobs").fetchall()
         return Counter(name for (name,) in rows)
 

@@ -7,10 +7,11 @@ import pytest
 from common.contracts.base import SERVICES
 from common.crash_points import POINTS
 
-from proving.campaign import Report, Struck, Wanted, percentile
+from proving.campaign import Report, Struck, Wanted
 from proving.faults import OTHERS, Fault, coverage, draw
 from proving.oracle import Finding
 from proving.orders import PLACES, Orders
+from proving.outcome import percentile
 
 KILLED = Fault("killed at a point", "writer", "job.after_work")
 

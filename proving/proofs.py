@@ -1,0 +1,47 @@
+"""The proofs that need no running stack, by the name `prove --only` knows them by: each with its full and its short size."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from proving import delivery, poison
+from proving.outcome import Outcome, Proved, Say
+
+SHOWN = 20
+"""Findings that are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`run` gets a size (`full` or `short`, in `unit`) and a seed."""
+
+    run: Callable[[int, int, Say], Coroutine[None, None, Proved]]
+    full: int
+    short: int
+    unit: str
+
+
+PROOFS: dict[str, Proof] = {
+    "delivery": Proof(delivery.prove, 100_000, 1_000, "messages"),
+    "poison": Proof(poison.prove, 20_000, 1_000, "messages"),
+}
+
+
+def prove(name: str, size: int, seed: int, screen: Console) -> list[Outcome]:
+    """Run a proof with a bar on `screen`, and tell there what it found."""
+    proof = PROOFS[name]
+    screen.print(f"{name} of {size:,} {proof.unit}; the same ones again: --only {name} --seed {seed}")
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=screen, transient=True) as progress:
+        task = progress.add_task(name, total=1.0)
+        proved = asyncio.run(proof.run(size, seed, lambda done: progress.update(task, completed=done)))
+    for outcome in proved.outcomes:
+        colour, word = ("green", "holds") if outcome.holds else ("red", "fails")
+        screen.print(f"[{colour}]{word}[/] {outcome.name}: {outcome.value:,.3g}, target {outcome.target}")
+    for finding in proved.findings[:SHOWN]:
+        screen.print(f"[red]{escape(finding)}")
+    return proved.outcomes
