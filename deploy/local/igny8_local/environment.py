@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from common.settings import Settings
+from pydantic import ValidationError
+
 from igny8_local.databases import Databases
+from igny8_local.errors import StackError
 from igny8_local.keys import master_key
 from igny8_local.layout import Layout
 from igny8_local.services import HOST, SECRETS
@@ -20,6 +24,19 @@ class Broker:
 
     bootstrap: str
     incarnation: str = ""
+
+
+def checked(given: Mapping[str, str]) -> Settings:
+    """The operator's variables as the services will read them. Raises StackError, which names what is wrong."""
+    prefix = "IGNY8_"
+    ours = {
+        name.removeprefix(prefix).lower(): value for name, value in given.items() if name.startswith(prefix)
+    }
+    try:
+        return Settings.model_validate(ours)
+    except ValidationError as error:
+        wrong = [f"{prefix}{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
+        raise StackError(f"{'; '.join(wrong)}. Every variable is described in .env.example.") from None
 
 
 def base_environment(given: Mapping[str, str]) -> dict[str, str]:

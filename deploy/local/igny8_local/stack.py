@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from igny8_local.environment import checked
 from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.layout import Layout
 from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
@@ -81,9 +82,10 @@ class Stack:
 
         Databases that have seen this code's migrations are skipped unless `migrate_again`.
 
-        Raises AlreadyRunning, or StackError when a port is taken or a part does not start: then nothing is
-        left running.
+        Raises AlreadyRunning, or StackError when a port is taken, a variable makes no sense or a part does not start:
+        then nothing is left running.
         """
+        checked(self.environment)
         try:
             self.layout.create()
         except OSError as error:

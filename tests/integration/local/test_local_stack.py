@@ -200,6 +200,14 @@ class TestStartingAndStopping:
             stack.start()
         assert not left_behind(stack)
 
+    def test_a_variable_that_makes_no_sense_is_named(self, make_stack: MakeStack) -> None:
+        stack = make_stack(environment={"IGNY8_TRIAL_CREDITS": "lots", "IGNY8_SITE_SETTLE_SECONDS": "-1"})
+        with pytest.raises(
+            StackError, match=r"(?s)IGNY8_TRIAL_CREDITS: .*IGNY8_SITE_SETTLE_SECONDS: .*env\.example"
+        ):
+            stack.start()
+        assert not stack.layout.data_dir.exists()
+
     def test_an_unwritable_place_is_named(self) -> None:
         with pytest.raises(StackError, match=r"/proc/igny8.*--data-dir"):
             Stack(Path("/proc/igny8")).start()

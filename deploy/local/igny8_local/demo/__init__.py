@@ -94,10 +94,11 @@ def demo(
 
 def _environment(wanted: Any, base_url: str | None, key: str, model: str | None) -> dict[str, str]:
     from igny8_local.demo.run import needed_credits
+    from igny8_local.environment import checked
 
     environment = {name: value for name, value in os.environ.items() if name.startswith("IGNY8_")}
     environment = {**os.environ, **environment}
-    granted = int(environment.get("IGNY8_TRIAL_CREDITS") or 200)
+    granted = checked(environment).trial_credits
     environment["IGNY8_TRIAL_CREDITS"] = str(max(granted, needed_credits(wanted.articles, most_clusters=60)))
     if base_url:
         if not model:

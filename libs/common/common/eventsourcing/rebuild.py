@@ -6,14 +6,14 @@ grants, policies, indexes and sequences stay too, readers see the old rows until
 nothing is written. Needs the owner's role, which row-level security lets see all tenants.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -173,7 +173,7 @@ class Beside:
         # Streamed: the database reads on while we decode.
         async with (
             self._connection.cursor(binary=True) as cursor,
-            aclosing(cursor.stream(query, window, size=STREAMED_ROWS)) as rows,
+            aclosing(cast("AsyncGenerator[Any]", cursor.stream(query, window, size=STREAMED_ROWS))) as rows,
         ):
             return [_recorded(row, self._types) async for row in rows]
 
