@@ -161,6 +161,10 @@ class WalletMachine(RuleBasedStateMachine):
     def is_folded_again(self) -> None:
         assert WALLET.fold(self.facts) == self.wallet
 
+    @rule()
+    def is_loaded_from_a_snapshot(self) -> None:
+        self.wallet = SNAPSHOT.decode(SNAPSHOT.encode(self.wallet).decode())
+
     @invariant()
     def adds_up(self) -> None:
         wallet = self.wallet

@@ -14,7 +14,9 @@ from common.contracts.billing import GrantKind
 from common.contracts.operations import Charge, Function, Millicredits, Usage
 from common.eventsourcing.event import Event
 from msgspec.structs import replace
-from rpds import HashTrieMap, HashTrieSet
+from rpds import HashTrieMap
+
+from billing.wallets.closed import ClosedIds
 
 ReleaseReason = Literal["settled", "failed", "expired", "cancelled"]
 
@@ -168,7 +170,7 @@ class Wallet(msgspec.Struct, frozen=True):
     reserved: Millicredits = 0
     grants: "HashTrieMap[UUID, Grant]" = HashTrieMap()
     reservations: "HashTrieMap[UUID, Reservation]" = HashTrieMap()
-    closed: "HashTrieSet[UUID]" = HashTrieSet()
+    closed: ClosedIds = ClosedIds()
 
     @property
     def available(self) -> Millicredits:

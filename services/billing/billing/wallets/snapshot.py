@@ -5,8 +5,9 @@ from uuid import UUID
 import msgspec
 from common.contracts.operations import Millicredits
 from common.eventsourcing.decider import Snapshot
-from rpds import HashTrieMap, HashTrieSet
+from rpds import HashTrieMap
 
+from billing.wallets.closed import ClosedIds
 from billing.wallets.events import Grant, Reservation, Wallet
 
 
@@ -15,7 +16,7 @@ class _Kept(msgspec.Struct, frozen=True):
     reserved: Millicredits
     grants: tuple[Grant, ...]
     reservations: dict[UUID, Reservation]
-    closed: tuple[UUID, ...]
+    closed: bytes
 
 
 def _encode(wallet: Wallet) -> bytes:
@@ -25,7 +26,7 @@ def _encode(wallet: Wallet) -> bytes:
             wallet.reserved,
             tuple(wallet.grants.values()),
             dict(wallet.reservations.items()),
-            tuple(wallet.closed),
+            wallet.closed.packed(),
         )
     )
 
@@ -37,10 +38,10 @@ def _decode(text: str) -> Wallet:
         kept.reserved,
         HashTrieMap({grant.grant_id: grant for grant in kept.grants}),
         HashTrieMap(kept.reservations),
-        HashTrieSet(kept.closed),
+        ClosedIds(kept.closed),
     )
 
 
 _decoder = msgspec.json.Decoder(_Kept)
 
-SNAPSHOT = Snapshot("wallet.1", _encode, _decode)
+SNAPSHOT = Snapshot("wallet.2", _encode, _decode)
