@@ -96,7 +96,7 @@ def _commands(*, first: bool) -> list[WalletCommand]:
     if first:
         return [GrantCredits(new_id(), "plan", 10**12)]
     operation, item = new_id(), new_id()
-    most, used = Charge(kind="content_words", units=1_000), Charge(kind="content_words", units=800)
+    most, used = Charge(kind="content_words", units=1_000), Charge(kind="content_words", units=500)
     origin = Origin(site_id=new_id(), sector_id=new_id(), user_id=new_id())
     end = datetime(2100, 1, 1, tzinfo=UTC)
     items = (OperationItem(item_id=item, charge=most),)
@@ -140,6 +140,6 @@ async def _load(connection: Connection, id: UUID) -> None:
 
 async def _select(connection: Connection, stream: str) -> None:
     cursor = await connection.execute(
-        "SELECT version, type, data::text FROM bare_events WHERE stream = %s ORDER BY version", (stream,)
+        "SELECT version, type, data FROM bare_events WHERE stream = %s ORDER BY version", (stream,)
     )
     assert len(await cursor.fetchall()) == SHORT
