@@ -21,7 +21,7 @@ from benchmarks.pairs import Figure, ratio
 from benchmarks.parts import ACCOUNTS, MODEL, Parts
 from tests.support import toy
 
-SECONDS = 0.5
+SECONDS = 0.3
 TURNS = 3
 WRITERS = 16
 BATCH = 100

@@ -27,7 +27,7 @@ from benchmarks.parts import Parts
 from tests.support.database import ServiceUrls
 
 SECONDS = 0.25
-TURNS = 4
+TURNS = 3
 SMALL = 10_000
 FACTS_OF_A_TENANT = 500
 ROWS_OF_A_TENANT = 100

@@ -46,14 +46,16 @@ async def ratio(
     at_least: float | None = None,
     at_most: float | None = None,
     turns: int = 1,
+    warm_up: bool = True,
 ) -> Figure:
     """Ours over the control, `pairs` times; each run of ours stands between two of the control.
 
     With `at_least` it is the rate of ours over the control's, with `at_most` the time ours takes over the control's.
     A pair is the mean of `turns` of them, for short runs: what disturbs the machine for a moment disturbs both.
     """
-    await control()
-    await ours()
+    if warm_up:
+        await control()
+        await ours()
     before = await control()
     controls, rates, ratios = [before], [], []
     for _ in range(pairs):

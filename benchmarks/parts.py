@@ -59,13 +59,16 @@ GRANT ALL ON bare_events, bare_counters TO PUBLIC;
 
 
 class Parts:
-    """Use as a context manager; what was started ends with it. `rows` is how many events a large store has."""
+    """Use as a context manager; what was started ends with it. `rows` is how many events a large store has.
 
-    def __init__(self, rows: int) -> None:
+    A `postgres` that runs already is used, and left running.
+    """
+
+    def __init__(self, rows: int, postgres: PostgresServer | None = None) -> None:
         self.rows = rows
         self._stack = ExitStack()
         self._stores: dict[tuple[str, int], ServiceUrls] = {}
-        self._postgres: PostgresServer | None = None
+        self._postgres = postgres
         self._kafka: Broker | None = None
         self._product: Product | None = None
 
