@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks import (
     append,
+    calls,
     command,
     consume,
     demo,
@@ -23,6 +24,8 @@ from benchmarks import (
     load,
     rebuild,
     relayed,
+    scale,
+    start,
 )
 from benchmarks.pairs import Figure
 from benchmarks.parts import Parts
@@ -44,8 +47,11 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "append-relay": relayed.saturated,
     "drain": drain.measure,
     "consumer": consume.measure,
+    "scale": scale.measure,
     "latency": latency.measure,
+    "calls": calls.measure,
     "gateway": gateway.measure,
+    "start": start.measure,
     "demo": demo.measure,
 }
 PAIRS = 7

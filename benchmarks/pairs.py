@@ -11,7 +11,7 @@ Run = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `at_least` and `at_most` are the target's bound; one of them is None."""
+    """One line of the table. `at_least` or `at_most` is the target's bound; a line with neither is for information."""
 
     name: str
     value: float
@@ -26,14 +26,17 @@ class Figure:
 
     @property
     def target(self) -> str:
-        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g}"
+        return f"≤ {self.at_most:g}" if self.at_most is not None else ""
 
     @property
     def holds(self) -> bool:
         """The median meets the target, and the worse end lies within the control's own noise of it."""
         if self.at_least is not None:
             return self.value >= self.at_least and self.low >= self.at_least * (1 - self.noise)
-        assert self.at_most is not None
+        if self.at_most is None:
+            return True
         return self.value <= self.at_most and self.high <= self.at_most * (1 + self.noise)
 
 
@@ -70,7 +73,6 @@ async def ratio(
         controls.append(fmean(beside))
     if at_most is not None:
         ratios = [1 / each for each in ratios]
-    noise = 1 - median(min(pair) / max(pair) for pair in pairwise(controls))
     note = f"{median(rates):,.0f}/s against {median(controls):,.0f}/s"
     return Figure(
         name,
@@ -80,9 +82,14 @@ async def ratio(
         "×",
         at_least=at_least,
         at_most=at_most,
-        noise=noise,
+        noise=noise_of(controls),
         note=note,
     )
+
+
+def noise_of(controls: Sequence[float]) -> float:
+    """By what part neighbouring runs of a control differ; 0 where there is only one."""
+    return 1 - median([min(pair) / max(pair) for pair in pairwise(controls)] or [1.0])
 
 
 def percentile(values: Sequence[float], part: float) -> float:

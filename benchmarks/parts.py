@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from typing import TypeVar
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -18,8 +18,7 @@ from tests.support.database import PostgresServer, ServiceUrls, postgres_server
 from tests.support.messaging import Broker, embedded_broker, real_broker
 from tests.support.product import Product, product
 
-T = TypeVar("T")
-
+ROOT = Path(__file__).parents[1]
 ACCOUNTS = [UUID(int=number << 64) for number in range(1, 21)]
 """Twenty tenants."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 
 from common.contracts import Contract
@@ -24,12 +25,11 @@ FIRST_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.5
 
 
-async def blocked_subjects(tx: Sql, consumer: str) -> set[tuple[UUID, str]]:
-    """The streams that have an open letter: their later events wait behind it."""
-    rows = await tx.all(
+async def ask_for_blocked_subjects(tx: Sql, consumer: str) -> psycopg.AsyncCursor[tuple[UUID, str]]:
+    """The streams (account, subject) that have an open letter: their later events wait behind it."""
+    return await tx.connection.execute(
         "SELECT account_id, subject FROM blocked_subjects(%(consumer)s)", {"consumer": consumer}
     )
-    return {(row["account_id"], row["subject"]) for row in rows}
 
 
 _INSERT = (

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +29,7 @@ from common.messaging.reactions import Reactions
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A Kafka record, reduced to what the inbox needs."""
 
     topic: str
@@ -41,8 +39,7 @@ class Message:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A message that is ours to handle."""
 
     message: Message
@@ -59,6 +56,15 @@ class Broken:
     subject: str
     type: str
     error: str
+
+
+_TAKE = (
+    "WITH new AS ("
+    "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::text::uuid[])"
+    " ON CONFLICT DO NOTHING RETURNING event_id"
+    ") SELECT count(*), CASE WHEN count(*) < %(asked)s THEN array_agg(event_id) END FROM new"
+)
+"""The new ones by name only where some are known already: nearly always all are new."""
 
 
 class Inbox:
@@ -156,8 +162,7 @@ class Inbox:
         arrived: Sequence[Arrived],
         broken: Sequence[Broken],
     ) -> None:
-        new = await self._new_ids(tx, arrived)
-        blocked = await dead_letters.blocked_subjects(tx, self.consumer)
+        new, blocked = await self._new_and_blocked(tx, arrived)
         for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
             for item in group:
                 if item.event.event_id not in new:
@@ -207,7 +212,7 @@ class Inbox:
                 exc_info=True,
             )
             async with self._database.transaction(item.event.account_id) as tx:
-                await self._new_ids(tx, [item])
+                await self._new_and_blocked(tx, [item])
                 await self._park(tx, item, repr(error))
 
     async def _park(self, tx: Transaction, item: Arrived, error: str | None) -> None:
@@ -230,18 +235,27 @@ class Inbox:
             tx.switch(event.account_id, _with_current_trace(event.meta))
             await self._reactions.handle(event, tx)
 
-    async def _new_ids(self, tx: Transaction, arrived: Sequence[Arrived]) -> set[UUID]:
+    async def _new_and_blocked(
+        self, tx: Transaction, arrived: Sequence[Arrived]
+    ) -> tuple[set[UUID], set[tuple[UUID, str]]]:
+        """Take the ids that are new into the inbox; they, and the streams whose later events have to wait.
+
+        Two statements, for the second must see what a consumer left that held the same ids until now; but in a
+        pipeline one wait for both.
+        """
         if not arrived:
-            return set()
-        rows = await tx.all(
-            "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::uuid[])"
-            " ON CONFLICT DO NOTHING RETURNING event_id",
-            {
-                "consumer": self.consumer,
-                "ids": sorted({item.event.event_id for item in arrived}, key=attrgetter("int")),
-            },
+            return set(), set()
+        ids = {item.event.event_id for item in arrived}
+        # As one text, sorted, so that no two consumers wait for each other: an array would be dumped id by id.
+        text = ",".join(sorted(id.hex for id in ids))
+        taken = await tx.connection.execute(
+            _TAKE, {"consumer": self.consumer, "ids": f"{{{text}}}", "asked": len(ids)}
         )
-        return {row["event_id"] for row in rows}
+        waiting = await dead_letters.ask_for_blocked_subjects(tx, self.consumer)
+        row = await taken.fetchone()
+        assert row is not None
+        count, some = row
+        return ids if count == len(ids) else set(some or ()), set(await waiting.fetchall())
 
     async def _park_broken(self, tx: Transaction, broken: Iterable[Broken]) -> None:
         for item in broken:
@@ -255,7 +269,7 @@ class Inbox:
         await self._record_offsets(tx, _ranges(messages))
 
     async def _record_offsets(self, tx: Transaction, ranges: Mapping[str, list[Any]]) -> None:
-        await tx.all(
+        await tx.execute(
             "SELECT advance_consumer(%(consumer)s, %(incarnation)s, %(topics)s, %(partitions)s,"
             " %(firsts)s, %(nexts)s, %(times)s::timestamptz[])",
             {"consumer": self.consumer, "incarnation": self.incarnation, **ranges},
