@@ -7,7 +7,7 @@ pipelines. All messages of a tenant on one topic lie on one partition, in their 
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -49,6 +49,7 @@ from common.eventsourcing.event import Event, Meta, Recorded
 from common.messaging.envelope import Headers, headers_of
 from common.messaging.inbox import Message
 from common.messaging.topics import PARTITIONS
+from msgspec.structs import replace
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 USAGE = Usage(

@@ -324,7 +324,8 @@ class TestAway:
             if handled == at:
                 with psycopg.connect(postgres.url, autocommit=True) as connection:
                     connection.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                        (name,),
                     )
                 await tx.scalar("SELECT 1")
             if handled < 4:
