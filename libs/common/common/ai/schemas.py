@@ -6,13 +6,15 @@ https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
 
 
+@cache
 def strict_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
-    """The strict JSON Schema of a struct, definitions in `$defs`."""
+    """The strict JSON Schema of a struct, definitions in `$defs`. It is everybody's: not to be changed."""
     schema = _strict(msgspec.json.schema(type_))
     # The root must be an object itself, not a reference to one.
     root: dict[str, Any] = schema["$defs"].pop(schema.pop("$ref").rsplit("/", 1)[1])

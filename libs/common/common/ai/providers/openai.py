@@ -146,7 +146,8 @@ class OpenAIProvider:
                 self._client.chat.completions.create,
                 model=self.model,
                 messages=messages,
-                response_format=format_,
+                # Not as the argument it also is: the client would walk through the whole schema at each call.
+                extra_body={"response_format": format_},
                 extra_headers=headers,
             )
             answer = await self._request(ask, spent)
