@@ -96,6 +96,7 @@ class Consumer:
             client_id=self._group,
             allow_auto_create_topics=False,
             graceful_timeout=5.0,
+            apply_types=False,  # what it would inject comes out of a worker thread: a millisecond for each batch
         )
         listener = _Assignment(self)
 
@@ -123,7 +124,7 @@ class Consumer:
         )
 
         @subscriber
-        async def handle(_body: Any, message: KafkaMessage) -> None:
+        async def handle(message: KafkaMessage) -> None:
             await self._handle(message)
 
         subscriber.get_msg = _next_batch  # type: ignore[method-assign]
@@ -253,5 +254,6 @@ async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
     return tuple(chain.from_iterable(batches.values()))
 
 
-async def _decode(message: KafkaMessage) -> Any:
-    return message.raw_message
+async def _decode(message: KafkaMessage) -> KafkaMessage:
+    """What the handler gets: all of it, for a batch that was not taken is given back."""
+    return message
