@@ -12,9 +12,13 @@ from typing import Any
 import msgspec
 
 
-@cache
 def strict_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
     """The strict JSON Schema of a struct, definitions in `$defs`. It is everybody's: not to be changed."""
+    return _strict_schema(type_)
+
+
+@cache
+def _strict_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
     schema = _strict(msgspec.json.schema(type_))
     # The root must be an object itself, not a reference to one.
     root: dict[str, Any] = schema["$defs"].pop(schema.pop("$ref").rsplit("/", 1)[1])
