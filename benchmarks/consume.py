@@ -105,7 +105,7 @@ async def by_inbox(kafka: str, topic: str, group: str, database: Database, took:
         await inbox.take(messages)
         took(began, len(messages))
 
-    await Consumer(kafka, group, [topic], embedded=False, take=take, inbox=inbox).run(lambda: None)
+    await Consumer(kafka, group, [topic], embedded=False, take=take, inbox=inbox).run(lambda error="": None)
 
 
 async def barely(kafka: str, topic: str, group: str, url: str, took: Took) -> None:

@@ -44,7 +44,7 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
                 ]
             finally:
                 await producer.stop()
-                await relay._drop_producer()
+                await relay._producer.drop()
 
 
 async def _drain(relay: Relay, connection: psycopg.AsyncConnection[Any], rows: int) -> float:

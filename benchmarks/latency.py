@@ -210,7 +210,7 @@ async def _listener(urls: ServiceUrls, broker: Broker) -> AsyncIterator[asyncio.
     consumer = Consumer(
         broker.bootstrap, group, reactions.topics, embedded=broker.embedded, take=inbox.take, inbox=inbox
     )
-    running = asyncio.create_task(consumer.run(lambda: None))
+    running = asyncio.create_task(consumer.run(lambda error="": None))
     try:
         await eventually(lambda: consumer.assigned, 30, what="the listener has its partitions")
         yield arrived

@@ -68,7 +68,8 @@ ONE_POST = Promise("Publishing", "One post and one medium of each image per arti
 APPROVED = Promise("Publishing", "Only a version that was approved is published.")
 PUBLIC_INTERNET = Promise("Publishing", "An address that a user gives leads to the public internet only.")
 WATCHED = Promise(
-    "Background work", "No loop dies silently, and no job is lost or given up without a record."
+    "Background work",
+    "No loop and nothing a loop lives by ends or hangs silently; no job is lost or given up without a record.",
 )
 
 _COMMON = "libs/common/common"
@@ -76,6 +77,8 @@ _SQL = f"{_COMMON}/eventsourcing/sql"
 _KIT = "tests/integration/kit"
 _PROVING = "tests/integration/proving/test_delivery.py"
 _WALLET = "tests/unit/billing/test_wallet.py"
+_LOOPS = "tests/integration/supervision/test_loops.py"
+_WORKER = "tests/integration/supervision/test_worker_parts.py"
 _PUBLISHING = "tests/integration/publisher/test_publishing.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -810,5 +813,59 @@ DEFECTS: tuple[Defect, ...] = (
         "await handler.give_up(work, failure)",
         "pass",
         "tests/unit/common/jobs/test_attempts.py::test_it_gives_up_at_once_when_asked_to",
+    ),
+    Defect(
+        "consumer-part-unwatched",
+        WATCHED,
+        "a consumer lives on without the task that fetches, or the one that keeps it in its group",
+        f"{_COMMON}/messaging/consumer.py",
+        "if part.done():",
+        "if False:",
+        f"{_LOOPS}::test_a_consumer_whose_part_ends_is_replaced",
+    ),
+    Defect(
+        "wedged-consumer-kept",
+        WATCHED,
+        "a consumer that gets no answers any more is kept although Kafka answers others",
+        f"{_COMMON}/messaging/consumer.py",
+        "if await kafka_answers(self._kafka, still):",
+        "if False:",
+        f"{_LOOPS}::test_a_consumer_whose_fetches_hang_is_replaced",
+    ),
+    Defect(
+        "wedged-producer-kept",
+        WATCHED,
+        "the relay waits for ever for what its producer will never be told",
+        f"{_COMMON}/messaging/relay.py",
+        "async with asyncio.timeout(SEND_DEADLINE_SECONDS):",
+        "async with asyncio.timeout(None):",
+        f"{_LOOPS}::test_a_producer_that_hangs_is_named_and_replaced",
+    ),
+    Defect(
+        "pool-part-unwatched",
+        WATCHED,
+        "a connection pool lives on without the tasks that make its connections",
+        f"{_COMMON}/service.py",
+        "while not pool_task_ended(database.pool):",
+        "while True:",
+        f"{_LOOPS}::test_a_pool_whose_part_ends_is_replaced",
+    ),
+    Defect(
+        "worker-part-unwatched",
+        WATCHED,
+        "a worker whose heartbeats have failed goes on, and others do its jobs a second time",
+        f"{_COMMON}/jobs/worker.py",
+        "for task in (running, *worker.side_tasks):",
+        "for task in ():",
+        f"{_WORKER}::test_a_heartbeat_that_fails_is_noticed",
+    ),
+    Defect(
+        "dropped-job-forgotten",
+        WATCHED,
+        "a job whose end could not be recorded is never done again",
+        f"{_COMMON}/jobs/worker.py",
+        "if job.id in self._without_hand:",
+        "if False:",
+        f"{_WORKER}::test_a_job_whose_end_could_not_be_recorded_is_done_again",
     ),
 )

@@ -184,6 +184,7 @@ class RealKafka(Part):
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
             # After SIGKILL the broker must wait until its former self's session has ended.
             "broker.session.timeout.ms": 4000,
             "broker.heartbeat.interval.ms": 1000,

@@ -50,6 +50,33 @@ SESSION_OPTIONS = (
 )
 """No transaction may live longer than the margin of a catch-up (60 s, see messaging/catch_up.py)."""
 
+
+def connection_options(name: str, options: str = SESSION_OPTIONS) -> dict[str, Any]:
+    """What a service's connections are opened with; a wait for a database that has vanished ends within 25 s."""
+    return {
+        "options": options,
+        "application_name": name,
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
+
+
+def pool_task_ended(pool: AsyncConnectionPool[Any]) -> bool:
+    """Whether a pool has lost one of the tasks that make and check its connections; nothing else would tell."""
+    tasks = (*pool._workers, pool._sched_runner)
+    return any(task is not None and task.done() for task in tasks)
+
+
+def forget_ended_tasks(pool: AsyncConnectionPool[Any]) -> None:
+    """Before a pool is closed: it waits for its tasks then, and one that was cancelled would cancel the closing."""
+    pool._workers = [task for task in pool._workers if not task.done()]
+    if pool._sched_runner is not None and pool._sched_runner.done():
+        pool._sched_runner = None
+
+
 ATTEMPTS = 6
 """Deadlocks and version conflicts are rare under the account lock; six tries with jitter outlast a burst of them."""
 
@@ -330,21 +357,34 @@ class Database:
 
     def __init__(self, url: str, model: ServiceModel, *, pool_size: int = 10) -> None:
         self.model = model
-        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-            url,
-            min_size=2,
-            max_size=pool_size,
-            open=False,
-            check=_still_there,
-            kwargs={"options": SESSION_OPTIONS, "application_name": f"igny8-{model.name}"},
-        )
+        self._url = url
+        self._pool_size = pool_size
+        self.pool = self._new_pool()
         self.committed: list[Callable[[], None]] = []
         """Called after each commit that said something in public: wakes the relay."""
+
+    def _new_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+        return AsyncConnectionPool(
+            self._url,
+            min_size=2,
+            max_size=self._pool_size,
+            open=False,
+            check=_still_there,
+            kwargs=connection_options(f"igny8-{self.model.name}"),
+        )
 
     async def open(self) -> None:
         await self.pool.open()
 
+    async def renew(self) -> None:
+        """Put a new pool in place of one that is broken; who has a connection keeps it until it is given back."""
+        old, self.pool = self.pool, self._new_pool()
+        await self.pool.open()
+        forget_ended_tasks(old)
+        await old.close(timeout=1)
+
     async def close(self) -> None:
+        forget_ended_tasks(self.pool)
         await self.pool.close()
 
     @asynccontextmanager

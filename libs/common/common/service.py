@@ -23,8 +23,9 @@ from common.ai.providers.choose import choose_provider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentityVerifier
+from common.clock import MOST_SKEW_SECONDS, DatabaseClock
 from common.contracts.base import CONTROL_TOPIC
-from common.database import Database
+from common.database import Database, pool_task_ended
 from common.jobs.worker import JobHandler, JobWorker
 from common.messaging.catch_up import CatchUpSource, ask
 from common.messaging.consumer import UNHURRIED_WAIT_MS, Consumer, group_of
@@ -41,7 +42,7 @@ from common.replicas.accounts import ACCOUNT_STREAM
 from common.replicas.causal import ReplicaWaiter
 from common.secrets import open_secrets
 from common.settings import Settings
-from common.supervision import Loop
+from common.supervision import Loop, comes
 
 log = structlog.get_logger()
 
@@ -50,6 +51,10 @@ FORCED_END_SECONDS = 12.0
 """Within the 15 s that whoever asked a service to end waits for it."""
 OUTBOX_TOO_OLD_SECONDS = 30.0
 """The relay drains thousands of rows a second: what waits this long is stuck."""
+CLOCK_SECONDS = 2.0
+"""Between two readings of the database's clock, and two looks at what the pool lives by."""
+FIRST_READING_SECONDS = 2.0
+"""How long a service waits for the first one before it answers requests, which are let in by the time of their tokens."""
 
 
 async def _nothing(_runtime: RuntimeOf) -> None:
@@ -128,6 +133,7 @@ class _Server(uvicorn.Server):
 def build(service: Service, settings: Settings) -> ASGIApp:
     """The ASGI app of a service, with its loops in the lifespan."""
     database = Database(settings.service_database, service.model)
+    clock = DatabaseClock()
     runtime = RuntimeOf(
         service=service.name,
         settings=settings,
@@ -137,13 +143,13 @@ def build(service: Service, settings: Settings) -> ASGIApp:
         provider=choose_provider(settings),
         secrets=open_secrets(settings),
         replicas=ReplicaWaiter(database) if service.reactions.follows(ACCOUNT_STREAM) else None,
-        verifier=IdentityVerifier(settings.jwks),
+        verifier=IdentityVerifier(settings.jwks, clock=clock),
+        clock=clock,
     )
     if runtime.replicas is not None:
         runtime.heard.append(runtime.replicas.advanced)
-    relay = Relay(settings.relay_database, service.model, settings.kafka)
-    database.committed.append(relay.wake)
-    process = Process(service, runtime, relay)
+    process = Process(service, runtime, _new_relay(service, settings))
+    database.committed.append(lambda: process.relay.wake())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -156,7 +162,12 @@ def build(service: Service, settings: Settings) -> ASGIApp:
 
     app = make_app(service.name, (*service.routers, health_router(process)), lifespan=lifespan)
     app.state.runtime = runtime
+    app.state.process = process
     return service.wrap(app, runtime) if service.wrap else app
+
+
+def _new_relay(service: Service, settings: Settings) -> Relay:
+    return Relay(settings.relay_database, service.model, settings.kafka)
 
 
 async def start(process: Process) -> None:
@@ -171,11 +182,12 @@ async def start(process: Process) -> None:
         for call in runtime.heard:
             call()
 
-    source = CatchUpSource(service.name, database, settings.kafka, process.relay.wake)
+    source = CatchUpSource(service.name, database, settings.kafka, lambda: process.relay.wake())
     embedded = bool(settings.kafka_incarnation)
 
     async def relay(loop: Loop) -> None:
         await ensure_topics(settings.kafka, embedded=embedded)
+        process.relay = _new_relay(service, settings)  # one that hung may still be ending
         process.relay.beat = loop.beat
         await process.relay.run()
 
@@ -212,6 +224,10 @@ async def start(process: Process) -> None:
     async def jobs(loop: Loop) -> None:
         handlers = service.jobs(runtime)
         if handlers:
+            loop.beat("the database's clock has not been read yet")
+            await (
+                runtime.clock.known.wait()
+            )  # a job may decide by it, for instance whether a request can still arrive
             await JobWorker(settings.service_database, handlers).run(loop.beat)
         while True:  # a service without jobs
             loop.beat()
@@ -223,7 +239,18 @@ async def start(process: Process) -> None:
             loop.beat()
             await asyncio.sleep(1)
 
+    async def keep_database(loop: Loop) -> None:
+        if pool_task_ended(database.pool):
+            await database.renew()
+        while not pool_task_ended(database.pool):
+            async with database.transaction(None) as tx:
+                await runtime.clock.read(tx)
+            loop.beat()
+            await asyncio.sleep(CLOCK_SECONDS)
+        raise ConnectionError("the connection pool has lost a task of its own")
+
     process.loops = [
+        Loop("database", keep_database),
         Loop("relay", relay),
         Loop("consumer", consume),
         Loop("control", control),
@@ -235,6 +262,7 @@ async def start(process: Process) -> None:
     ]
     for loop in process.loops:
         loop.start()
+    await comes(runtime.clock.known, FIRST_READING_SECONDS)
     log.info("service_started", service=service.name)
 
 
@@ -265,7 +293,7 @@ def health_router(process: Process) -> APIRouter:
                     " (SELECT count(*) FROM outbox_dead_letters) AS refused"
                 )
             assert row is not None
-            checks["database"] = {"ok": True, "detail": "answers"}
+            checks["database"] = _loop_check(process, "database")
             checks["migrations"] = {
                 "ok": row["version"] == head,
                 "detail": f"at {row['version']}, code has {head}",
@@ -274,8 +302,9 @@ def health_router(process: Process) -> APIRouter:
         except Exception as error:
             checks["database"] = {"ok": False, "detail": f"{type(error).__name__}: {error}"}
         for loop in process.loops:
-            if loop.name != "relay":
-                checks[loop.name] = {"ok": loop.healthy, "detail": loop.detail}
+            if loop.name not in ("relay", "database"):
+                checks[loop.name] = _loop_check(process, loop.name)
+        checks["clock"] = _clock_check(process.runtime.clock.skew)
         consumer = process.consumer
         checks["consumer"]["lag"] = consumer.lag() if consumer else None
         checks["broker"] = {
@@ -290,12 +319,24 @@ def health_router(process: Process) -> APIRouter:
     return router
 
 
+def _loop_check(process: Process, name: str) -> dict[str, Any]:
+    loop = next(loop for loop in process.loops if loop.name == name)
+    return {"ok": loop.healthy, "detail": loop.detail}
+
+
+def _clock_check(skew: float) -> dict[str, Any]:
+    """Nothing is decided by this machine's clock; but who reads its logs, or a certificate's dates, is misled."""
+    side = "ahead of" if skew > 0 else "behind"
+    detail = f"{abs(skew):.1f} s {side} the database's clock, at most {MOST_SKEW_SECONDS:.0f} s are in order"
+    return {"ok": abs(skew) <= MOST_SKEW_SECONDS, "detail": detail, "skew_seconds": round(skew, 3)}
+
+
 def _relay_check(process: Process, age: float, refused: int) -> dict[str, Any]:
-    loop = next(loop for loop in process.loops if loop.name == "relay")
-    detail = loop.detail
+    check = _loop_check(process, "relay")
+    detail = check["detail"]
     if age > OUTBOX_TOO_OLD_SECONDS:
-        detail = f"the oldest outbox row waits for {age:.0f} s: is Kafka there? ({loop.detail})"
+        detail = f"the oldest outbox row waits for {age:.0f} s: is Kafka there? ({detail})"
     if refused:
         detail = f"{refused} facts were refused by Kafka, see outbox_dead_letters"
-    ok = loop.healthy and age <= OUTBOX_TOO_OLD_SECONDS and refused == 0
+    ok = check["ok"] and age <= OUTBOX_TOO_OLD_SECONDS and refused == 0
     return {"ok": ok, "detail": detail, "outbox_age_seconds": age}

@@ -12,8 +12,8 @@ log = structlog.get_logger()
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 STEADY_AFTER_SECONDS = 10.0
 """A loop that ran this long before it failed starts again without the pause its earlier failures had earned."""
-SILENT_AFTER_SECONDS = 10.0
-"""`/readyz` is red from then on."""
+SILENT_AFTER_SECONDS = 8.0
+"""`/readyz` is red from then on: within 10 s, also where a loop says for two more that it lives (messaging/consumer.py)."""
 REPLACED_AFTER_SECONDS, LONGEST_PATIENCE = 45.0, 600.0
 """What gives no sign of life for longer than any wait of its own (a statement has 30 s) hangs and is replaced. What hangs
 again at once gets twice the time: if it is only slow, it comes to its end."""

@@ -44,7 +44,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     runtime.extras["gateway"] = parts = make_parts(runtime)
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
     runtime.heard.append(parts.live.committed)
-    callers = Callers(parts.access_verifier, runtime.database)
+    callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
     forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
     return Edge(own, callers, parts.identity, forwarder)
 

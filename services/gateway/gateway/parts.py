@@ -34,10 +34,10 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
     keys = load_keys(directory)
     return PartsOf(
         keys=keys,
-        identity=IdentitySigner(keys.signing),
-        access=TokenSigner(keys.signing, issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE),
+        identity=IdentitySigner(keys.signing, clock=runtime.clock),
+        access=TokenSigner(keys.signing, issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock),
         access_verifier=TokenVerifier(
-            str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE
+            str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
     )

@@ -23,7 +23,8 @@ from publisher.targets import opener
 
 
 def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
-    return (publications_jobs.handler(runtime.database, runtime.objects, opener(runtime)),)
+    parts = (runtime.database, runtime.objects, opener(runtime), runtime.clock.now)
+    return (publications_jobs.handler(*parts),)
 
 
 SERVICE = Service(

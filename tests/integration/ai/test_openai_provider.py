@@ -6,8 +6,6 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -23,7 +21,7 @@ from common.ai.functions import (
 )
 from common.ai.local.images import render
 from common.ai.providers import ProviderError
-from common.ai.providers.openai import Limits, OpenAIProvider, retry_after_seconds
+from common.ai.providers.openai import Limits, OpenAIProvider
 
 KEY = "sk-very-secret"
 ASKED = ClusterInput(keywords=["a", "b"])
@@ -247,12 +245,3 @@ async def test_makes_pictures(server: Server, provider: OpenAIProvider) -> None:
     server.replies = [lambda _: web.json_response({"created": 1, "data": [{"b64_json": "bm8="}]})]
     with pytest.raises(ProviderError, match="cannot be read"):
         await provider.run(GENERATE_IMAGES, asked, key="op:1:abc")
-
-
-def test_reads_both_forms_of_retry_after() -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert retry_after_seconds("7") == 7
-    assert retry_after_seconds(format_datetime(now + timedelta(seconds=90), usegmt=True), now) == 90
-    assert retry_after_seconds(format_datetime(now - timedelta(seconds=90), usegmt=True), now) == 0
-    assert retry_after_seconds("soon") is None
-    assert retry_after_seconds(None) is None

@@ -63,7 +63,7 @@ async def by_hand(urls: ServiceUrls, kafka: str) -> AsyncIterator[Callable[[], A
         try:
             yield lambda: relay.drain_once(connection)
         finally:
-            await relay._drop_producer()
+            await relay._producer.drop()
 
 
 Fact = tuple[str, int]

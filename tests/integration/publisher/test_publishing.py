@@ -147,7 +147,7 @@ async def test_a_kill_at_every_record_makes_nothing_twice(
         target, content_id = CountingTarget(), new_id()
         await publisher.hear(tenant, await ready(publisher, tenant, content_id))
         database = cast(Database, KilledAt(publisher.database, step, after=after))
-        publish = jobs.handler(database, publisher.runtime.objects, target.open)
+        publish = jobs.handler(database, publisher.runtime.objects, target.open, Clock())
         assert await run_until_done(publisher, target, publish) == 2, "killed once"
         assert keys(target.posts) == [str(content_id)], step
         assert len(set(keys(target.media))) == len(target.media) == 2, step

@@ -1,10 +1,10 @@
 """The worker of a service: runs jobs, with time limits and growing pauses, and rescues those of a killed worker."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,10 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
+from procrastinate.worker import Worker
 
 from common.crash_points import crash_point
+from common.database import connection_options, forget_ended_tasks, pool_task_ended
 from common.eventsourcing.event import Meta
 from common.jobs.job import Job
 from common.telemetry import job_span
@@ -31,7 +33,15 @@ HEARTBEAT_SECONDS = 1.0
 STALLED_AFTER_SECONDS = 4.0
 """Four missed heartbeats: short enough that a killed worker's job goes on within seconds, long enough for a busy
 machine. A job taken for dead too early runs twice at once, which every job has to stand anyway."""
+STUCK_AFTER_SECONDS = 10.0
+"""A worker that could begin a job asks for one every second."""
+PARTING_SECONDS = 5.0
+"""How long a worker that is told to end may take: jobs have two seconds, then they are aborted."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+NOW = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for the database's time in the times that are given to procrastinate. Its workers compare them with the database's
+clock: by this process's own, half a minute behind, all attempts at a job would be used up at once."""
 
 
 class RetryLater(Exception):
@@ -48,6 +58,10 @@ class NotYet(RetryLater):
 
 class GiveUp(Exception):
     """No further attempt will help; the job's `give_up` runs at once."""
+
+
+class WorkerEnded(Exception):
+    """A part of the worker ended or stands still; the supervisor begins a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,7 @@ class _Retry(BaseRetryStrategy):
             if isinstance(exception, RetryLater)
             else min(LONGEST_PAUSE, FIRST_PAUSE * 2**job.attempts)
         )
-        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=seconds))
+        return RetryDecision(retry_at=NOW + timedelta(seconds=seconds))
 
 
 class _JobManager(JobManager):
@@ -89,6 +103,17 @@ class _JobManager(JobManager):
         super().__init__(connector)
         self.not_yet: set[int | None] = set()
         """The ids of jobs whose attempt was none."""
+        self.asked_at = 0.0
+        """When the database last answered whether there is a job."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> QueuedJob | None:
+        job = await super().fetch_job(queues, worker_id)
+        self.asked_at = monotonic()
+        return job
+
+    async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
+        await super().finish_job(job, status, delete_job)
+        crash_point("job.after_completion")
 
     async def retry_job(
         self,
@@ -98,33 +123,54 @@ class _JobManager(JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        await super().retry_job(job, retry_at, priority, queue, lock)
-        if job.id in self.not_yet:
+        """`retry_at` counts from `NOW`."""
+        row = await self.connector.execute_query_one_async("SELECT now() AS now")
+        later = (retry_at or NOW) - NOW
+        if job.id in self.not_yet:  # counted back first: afterwards somebody may have begun it again
             self.not_yet.discard(job.id)
             await self.connector.execute_query_async(
                 "UPDATE procrastinate_jobs SET attempts = attempts - 1 WHERE id = %(id)s", id=job.id
             )
+        await super().retry_job(job, row["now"] + later, priority, queue, lock)
 
-    async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
-        await super().finish_job(job, status, delete_job)
-        crash_point("job.after_completion")
+
+class _Worker(Worker):
+    """Tells what it lives by. procrastinate itself watches these tasks only until the first one ends, and the one for
+    periodic jobs, of which there are none, ends at once."""
+
+    loop_task: asyncio.Task[Any] | None = None
+    side_tasks: Sequence[asyncio.Task[Any]] = ()
+
+    async def _run_loop(self) -> None:
+        self.loop_task = asyncio.current_task()
+        await super()._run_loop()  # type: ignore[no-untyped-call]
+
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        tasks = super()._start_side_tasks()
+        self.side_tasks = [task for task in tasks if task.get_name() != "deferrer"]
+        return tasks
+
+    @property
+    def in_hand(self) -> set[int | None]:
+        """The ids of the jobs that are being worked on, or whose end is being recorded."""
+        return {context.job.id for context in self._running_jobs.values()}
 
 
 class JobWorker:
-    """Runs a service's jobs until `stop`."""
+    """Runs a service's jobs until it is cancelled, or raises what ended it."""
 
     def __init__(self, database_url: str, handlers: tuple[JobHandler, ...]) -> None:
-        self.app = procrastinate.App(
-            connector=procrastinate.PsycopgConnector(
-                conninfo=database_url,
-                min_size=1,
-                max_size=CONCURRENCY + 2,
-                kwargs={"application_name": "igny8-jobs"},
-            )
+        self._connector = procrastinate.PsycopgConnector(
+            conninfo=database_url,
+            min_size=1,
+            max_size=CONCURRENCY + 2,
+            kwargs=connection_options("igny8-jobs"),
         )
-        self.app.job_manager = self._manager = _JobManager(self.app.connector)
-        self._running: set[int | None] = set()
-        """The ids of the jobs that this very process is at: those are not dead, however late its heartbeats come."""
+        self.app = procrastinate.App(connector=self._connector)
+        self._manager = _JobManager(self._connector)
+        self.app.job_manager = self._manager
+        self._handling: set[int | None] = set()
+        self._without_hand: set[int | None] = set()
         for handler in handlers:
             self._register(handler)
 
@@ -141,7 +187,7 @@ class JobWorker:
                 arguments,
                 context.job.attempts + 1,
             )
-            self._running.add(context.job.id)
+            self._handling.add(context.job.id)
             try:
                 with structlog.contextvars.bound_contextvars(job=job.name, account_id=account_id):
                     await _attempt(handler, work)
@@ -149,51 +195,90 @@ class JobWorker:
                 self._manager.not_yet.add(context.job.id)
                 raise
             finally:
-                self._running.discard(context.job.id)
+                self._handling.discard(context.job.id)
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Work until cancelled; jobs that run then are aborted and taken up again by the next worker."""
         try:
             await self.app.open_async()
-            await self._work(beat)
+            try:
+                await self._work(beat)
+            finally:
+                forget_ended_tasks(self._connector.pool)
         finally:
             # Also where it was cancelled while it opened: tasks of the pool swallow a cancellation and only end when
             # the pool is closed; until then they would keep the whole process from ending.
             await self.app.close_async()
 
     async def _work(self, beat: Callable[[], None]) -> None:
-        rescue = asyncio.create_task(self._rescue(beat), name="job-rescue")
+        worker = _Worker(
+            self.app,
+            queues=["jobs"],
+            concurrency=CONCURRENCY,
+            install_signal_handlers=False,
+            listen_notify=True,
+            fetch_job_polling_interval=1.0,
+            shutdown_graceful_timeout=2.0,
+            delete_jobs="successful",
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_AFTER_SECONDS,
+        )
+        self._manager.asked_at = monotonic()
+        running = asyncio.create_task(worker.run(), name="job-worker")  # type: ignore[no-untyped-call]
         try:
-            await self.app.run_worker_async(
-                queues=["jobs"],
-                concurrency=CONCURRENCY,
-                install_signal_handlers=False,
-                listen_notify=True,
-                fetch_job_polling_interval=1.0,
-                shutdown_graceful_timeout=2.0,
-                delete_jobs="successful",
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_AFTER_SECONDS,
-            )
-        finally:
-            rescue.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await rescue
-
-    async def _rescue(self, beat: Callable[[], None]) -> None:
-        """procrastinate marks stalled jobs but nothing of its own takes them up again."""
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            try:
-                manager = self.app.job_manager
-                for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
-                    if job.id in self._running:
-                        continue
-                    log.warning("stalled_job_rescued", job=job.task_name, job_id=job.id)
-                    await manager.retry_job(job, retry_at=datetime.now(UTC))
+            while True:
+                self._check(worker, running)
+                await self._rescue(worker)
                 beat()
-            except Exception:
-                log.exception("job_rescue_failed")
+                parts = {running, *worker.side_tasks}
+                await asyncio.wait(parts, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _part(worker, running)
+
+    def _check(self, worker: _Worker, running: "asyncio.Task[None]") -> None:
+        """Raises `WorkerEnded`."""
+        for task in (running, *worker.side_tasks):
+            if task.done():
+                raise WorkerEnded(f"{task.get_name()}: {_end_of(task)}")
+        if pool_task_ended(self._connector.pool):
+            raise WorkerEnded("a task of the connection pool")
+        silent = monotonic() - self._manager.asked_at
+        if silent > STUCK_AFTER_SECONDS and len(self._handling) < CONCURRENCY:
+            raise WorkerEnded(f"no job was asked for for {silent:.0f} s")
+
+    async def _rescue(self, worker: _Worker) -> None:
+        """Have done again what nobody is at: procrastinate marks such jobs, but takes none of them up."""
+        manager, mine = self._manager, worker.in_hand
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+            if job.id not in mine:  # its own heartbeats may come late too
+                log.warning("stalled_job_rescued", job=job.task_name, job_id=job.id)
+                await manager.retry_job(job)
+        if worker.worker_id is None:
+            return
+        # What this worker took and has no more in hand, because the end of it could not be recorded. One that has only
+        # just been taken is not in its hand either: so a job must be without one for two turns.
+        jobs = await manager.list_jobs_async(status="doing", worker_id=worker.worker_id)
+        dropped = {job.id: job for job in jobs if job.id not in worker.in_hand}
+        for job in dropped.values():
+            if job.id in self._without_hand:
+                log.warning("dropped_job_rescued", job=job.task_name, job_id=job.id)
+                await manager.retry_job(job)
+        self._without_hand = set(dropped) - self._without_hand
+
+
+async def _part(worker: _Worker, running: "asyncio.Task[None]") -> None:
+    """End a worker in order, or without it where a part of it hangs."""
+    running.cancel()
+    await asyncio.wait({running}, timeout=PARTING_SECONDS)
+    if not running.done() and worker.loop_task is not None:
+        worker.loop_task.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def _end_of(task: "asyncio.Task[Any]") -> str:
+    if task.cancelled():
+        return "was cancelled"
+    return repr(task.exception()) if task.exception() else "ended by itself"
 
 
 async def _attempt(handler: JobHandler, work: Work) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain
+from time import monotonic
 from typing import Any, cast
 
 import faststream.kafka
@@ -22,6 +23,8 @@ from common.crash_points import crash_point
 from common.database import is_away
 from common.messaging.inbox import Inbox, Message
 from common.messaging.topics import partitions_of
+from common.messaging.watch import Fetches, Wedged, consumer_tasks, kafka_answers, part_with_consumer
+from common.supervision import Beat
 
 log = structlog.get_logger()
 
@@ -37,7 +40,17 @@ POLL_MS = 1_000
 """A turn of the loop when nothing comes."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
+REQUEST_MS = 10_000
+"""A connection that falls silent is given up by the client itself then; aiokafka's own 40 s outlast six sessions."""
 COMMIT_SECONDS = 0.25
+COMMIT_AGAIN_TURNS = 12
+"""Kafka is told where we are every three seconds also where nothing has come: whom the group has thrown out learns it so."""
+COMMIT_DEADLINE_SECONDS = 5.0
+REFUSED_SECONDS = 15.0
+"""A rebalance refuses commits for two sessions at most."""
+QUIET_SECONDS = 2.0
+"""A poll ends after one, a batch mostly after a twentieth. What takes longer gives no sign of life: the supervisor judges it."""
+PARTING_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 Take = Callable[[Sequence[Message]], Awaitable[None]]
@@ -75,6 +88,10 @@ class Consumer:
         self._busy = asyncio.Lock()
         self._pause = FIRST_PAUSE
         self._error = ""
+        self._fetches = Fetches()
+        self._polled_at = monotonic()
+        self._turns_since_commit = 0
+        self._refused_since: float | None = None
         self.assigned = False
         self._client: AIOKafkaConsumer | None = None
 
@@ -89,13 +106,16 @@ class Consumer:
                 behind += end - (handled if handled is not None else end)
         return behind
 
-    async def run(self, beat: Callable[[], None]) -> None:
+    async def run(self, beat: Beat) -> None:
+        """Raises what ended it; `Wedged` when its client does not work although Kafka does."""
         broker = KafkaBroker(
             self._kafka,
             logger=None,
             client_id=self._group,
+            request_timeout_ms=REQUEST_MS,
             allow_auto_create_topics=False,
-            graceful_timeout=5.0,
+            consumer_only=True,
+            graceful_timeout=PARTING_SECONDS / 2,
             apply_types=False,  # what it would inject comes out of a worker thread: a millisecond for each batch
         )
         listener = _Assignment(self)
@@ -127,29 +147,58 @@ class Consumer:
         async def handle(message: KafkaMessage) -> None:
             await self._handle(message)
 
-        subscriber.get_msg = _next_batch  # type: ignore[method-assign]
+        subscriber.get_msg = self._next_batch  # type: ignore[assignment, method-assign]
         listener.consumer = lambda: cast("AIOKafkaConsumer", subscriber.consumer)
-        await broker.start()
         try:
+            await broker.start()
+            client = listener.consumer()
+            assert client is not None
             if self._embedded:
                 await listener.on_partitions_assigned(set(partitions))
             while True:
                 await asyncio.sleep(COMMIT_SECONDS)
-                await self._notice_jumps(listener.consumer())
-                await self.commit(listener.consumer())
-                if subscriber.consumer is None or not subscriber.running:
-                    raise ConnectionError("the subscriber stopped")
                 for task in subscriber.tasks:
                     if task.done():
-                        raise ConnectionError(f"the subscriber's task ended: {task!r}")
-                if not self._error:
-                    beat()
+                        raise Wedged(f"the subscriber's task ended: {task!r}")
+                for name, part in consumer_tasks(client).items():
+                    if part.done():
+                        raise Wedged(f"the consumer's {name} ended: {part!r}")
+                await self._notice_jumps(client)
+                await self.commit(client)
+                trouble = self._error or await self._trouble(client)
+                if trouble or monotonic() - self._polled_at < QUIET_SECONDS:
+                    beat(trouble)
         finally:
             self.assigned = False
-            with contextlib.suppress(Exception):
-                await self.commit(listener.consumer())
-            with contextlib.suppress(Exception):
+            await self._part(broker, listener.consumer())
+
+    async def _part(self, broker: KafkaBroker, client: AIOKafkaConsumer | None) -> None:
+        with contextlib.suppress(Exception):
+            await self.commit(client)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(PARTING_SECONDS):
                 await broker.stop()
+        if client is not None:
+            await part_with_consumer(client)
+
+    async def _trouble(self, client: AIOKafkaConsumer) -> str:
+        """What keeps it from its work; raises `Wedged` when a new client would do it."""
+        still = self._fetches.still(client)
+        if still:
+            trouble = f"no answer for {still[0].topic}/{still[0].partition}"
+        elif self._refused_since and monotonic() - self._refused_since > REFUSED_SECONDS:
+            trouble = "no offset is taken"
+        else:
+            return ""
+        if await kafka_answers(self._kafka, still):
+            raise Wedged(f"{trouble}, while Kafka answers others")
+        return f"Kafka does not answer ({trouble})"
+
+    async def _next_batch(self, client: AIOKafkaConsumer) -> tuple[Any, ...]:
+        """In place of FastStream's, which sleeps as long as it polled whenever nothing came: events would wait for it."""
+        batches = await client.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+        self._polled_at = monotonic()
+        return tuple(chain.from_iterable(batches.values()))
 
     async def _handle(self, message: KafkaMessage) -> None:
         records = cast("tuple[Any, ...]", message.raw_message)
@@ -174,13 +223,21 @@ class Consumer:
     async def commit(self, consumer: AIOKafkaConsumer | None) -> None:
         """Tell Kafka how far we are; only for lag figures and as a first guess after a restart."""
         handled, self._handled = self._handled, {}
+        self._turns_since_commit += 1
+        if self._refused_since or self._turns_since_commit > COMMIT_AGAIN_TURNS:
+            handled = {**self._done, **handled}
         if consumer is None or not handled:
             return
         mine = {tp: offset for tp, offset in handled.items() if tp in consumer.assignment()}
         if mine:
+            self._turns_since_commit = 0
             crash_point("offset.before_commit")
-            with contextlib.suppress(KafkaError):
-                await consumer.commit(mine)
+            try:
+                async with asyncio.timeout(COMMIT_DEADLINE_SECONDS):
+                    await consumer.commit(mine)
+                self._refused_since = None
+            except (KafkaError, TimeoutError):
+                self._refused_since = self._refused_since or monotonic()
             crash_point("offset.after_commit")
 
     async def _notice_jumps(self, consumer: AIOKafkaConsumer | None) -> None:
@@ -191,9 +248,9 @@ class Consumer:
         if self._inbox is None or consumer is None or not self.assigned or self._busy.locked():
             return
         positions: dict[TopicPartition, int] = {}
-        for partition in consumer.assignment():
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(COMMIT_SECONDS):
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(COMMIT_SECONDS):
+                for partition in consumer.assignment():
                     positions[partition] = await consumer.position(partition)
         async with self._busy:
             jumped = {
@@ -246,12 +303,6 @@ class _Assignment(ConsumerRebalanceListener):
                 await asyncio.sleep(0.5)
             else:
                 return
-
-
-async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
-    """In place of FastStream's, which sleeps as long as it polled whenever nothing came: events would wait for it."""
-    batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
-    return tuple(chain.from_iterable(batches.values()))
 
 
 async def _decode(message: KafkaMessage) -> KafkaMessage:

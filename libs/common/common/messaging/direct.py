@@ -1,24 +1,27 @@
 """Messages that are no facts: requests between the services' machinery, and transient progress."""
 
+import asyncio
 import contextlib
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from common.contracts import Contract, spec_of
 from common.ids import SYSTEM_ACCOUNT, new_id
+from common.messaging.watch import KeptProducer
+
+SEND_DEADLINE_SECONDS = 6.0
+"""As in the relay, aiokafka has none of its own. Somebody's job waits for it."""
 
 
 class DirectProducer:
-    """Sends without an outbox. `send` raises KafkaError; `offer` loses the message where Kafka is away."""
+    """Sends without an outbox. `send` raises KafkaError or OSError; `offer` loses the message where Kafka is away."""
 
     def __init__(self, kafka: str, service: str) -> None:
-        self._kafka = kafka
         self._service = service
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = KeptProducer(kafka, f"igny8-{service}", request_timeout_ms=5_000)
 
     async def send(self, contract: Contract, account_id: UUID = SYSTEM_ACCOUNT) -> None:
         spec = spec_of(type(contract))
@@ -35,13 +38,14 @@ class DirectProducer:
             ("ce_streamversion", b"0"),
             ("content-type", b"application/json"),
         ]
-        producer = await self._ready()
         try:
-            await producer.send_and_wait(
-                topic, msgspec.json.encode(contract), key=str(account_id).encode(), headers=headers
-            )
-        except KafkaError:
-            await self.close()
+            async with asyncio.timeout(SEND_DEADLINE_SECONDS):
+                producer = await self._producer.get()
+                value, key = msgspec.json.encode(contract), str(account_id).encode()
+                acknowledgement = await producer.send(topic, value, key=key, headers=headers)
+                await self._producer.sent(acknowledgement)
+        except (KafkaError, OSError):
+            await self._producer.drop()
             raise
 
     async def offer(self, contract: Contract, account_id: UUID) -> None:
@@ -49,16 +53,4 @@ class DirectProducer:
             await self.send(contract, account_id)
 
     async def close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(Exception):
-                await producer.stop()
-
-    async def _ready(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka, client_id=f"igny8-{self._service}", request_timeout_ms=5_000
-            )
-            await producer.start()
-            self._producer = producer
-        return self._producer
+        await self._producer.drop()

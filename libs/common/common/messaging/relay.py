@@ -6,7 +6,6 @@ commit later than a higher one, so a reader of `position > last` loses events (F
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,19 +21,28 @@ from opentelemetry.trace import SpanKind
 from common import telemetry
 from common.contracts import events_topic
 from common.crash_points import crash_point
+from common.database import SESSION_OPTIONS, connection_options
 from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
 from common.messaging.envelope import Headers, headers_of
+from common.messaging.watch import KeptProducer
 from common.model import ServiceModel
-from common.supervision import comes
+from common.supervision import Beat, comes
 
 log = structlog.get_logger()
 
 LEADER_LOCK = 0x1697_8000
+LEADER_OPTIONS = (
+    f"{SESSION_OPTIONS} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+"""The database too looks whether the leader is still there: it would keep the lock of a machine that lost its power for hours."""
 BATCH_ROWS = 2_000
 POLL_SECONDS = 0.1
 """What another replica of this service appended waits at most this long; our own commits wake the relay."""
-SEND_DEADLINE_SECONDS = 30.0
-"""A batch whose leader is known never times out by itself in aiokafka, so the relay has a deadline of its own."""
+REQUEST_SECONDS = 5.0
+"""A connection that falls silent is then given up by the producer itself, which numbers its messages: none is said twice."""
+SEND_DEADLINE_SECONDS = 12.0
+"""A batch whose leader is known never times out by itself in aiokafka, so the relay has a deadline of its own: time for a
+second connection. Then the producer is replaced."""
 ATTEMPTS_ALONE = 5
 """A row that Kafka refuses this often when sent alone goes aside, or it would stop every tenant."""
 
@@ -54,7 +62,7 @@ class Relay:
     """Runs until cancelled; `wake` is called after commits, `beat` at every turn of the loop."""
 
     def __init__(
-        self, database_url: str, model: ServiceModel, kafka: str, beat: Callable[[], None] = lambda: None
+        self, database_url: str, model: ServiceModel, kafka: str, beat: Beat = lambda error="": None
     ) -> None:
         self.leading = False
         self.beat = beat
@@ -63,7 +71,15 @@ class Relay:
         self._kafka = kafka
         self._topic = events_topic(model.name)
         self._awake = asyncio.Event()
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = KeptProducer(
+            kafka,
+            f"igny8-{model.name}-relay",
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=1024 * 1024 - 64 * 1024,
+            request_timeout_ms=int(REQUEST_SECONDS * 1000),
+            retry_backoff_ms=100,
+        )
         self._refusals: dict[int, int] = {}
 
     def wake(self) -> None:
@@ -75,11 +91,13 @@ class Relay:
             await self._lead()
         finally:
             self.leading = False
-            await self._drop_producer()
+            await self._producer.drop()
 
     async def _lead(self) -> None:
         async with await psycopg.AsyncConnection.connect(
-            self._database_url, autocommit=True, application_name=f"igny8-{self._model.name}-relay"
+            self._database_url,
+            autocommit=True,
+            **connection_options(f"igny8-{self._model.name}-relay", LEADER_OPTIONS),
         ) as connection:
             while not await self._become_leader(connection):
                 self.beat()
@@ -106,8 +124,9 @@ class Relay:
         crash_point("outbox.before_send")
         try:
             await self._send(messages)
-        except (KafkaError, TimeoutError) as error:
-            await self._drop_producer()
+        except (KafkaError, OSError) as error:
+            self.beat(f"not sent: {error!r}")
+            await self._producer.drop()
             await self._send_singly_the_first(connection, messages, error)
             return len(rows)
         crash_point("outbox.after_send")
@@ -143,18 +162,20 @@ class Relay:
         return Message(fact.position, key, headers, value, int(fact.recorded_at.timestamp() * 1000))
 
     async def _send(self, messages: Sequence[Message]) -> None:
-        """Send all, one Kafka batch in flight per partition; raises KafkaError or TimeoutError."""
+        """Send all, one Kafka batch in flight per partition; raises KafkaError or OSError (late, or a broken producer)."""
         if not messages:
             return
         async with asyncio.timeout(SEND_DEADLINE_SECONDS):
-            producer = await self._ready_producer()
+            producer = await self._producer.get()
             partitions = sorted(await producer.partitions_for(self._topic))
             by_partition: dict[int, list[Message]] = {}
             for message in messages:
                 partition = _partitioner(message.key, partitions, partitions)
                 by_partition.setdefault(partition, []).append(message)
-            await asyncio.gather(
-                *(self._send_to(producer, partition, batch) for partition, batch in by_partition.items())
+            await self._producer.sent(
+                asyncio.gather(
+                    *(self._send_to(producer, partition, batch) for partition, batch in by_partition.items())
+                )
             )
 
     async def _send_to(self, producer: AIOKafkaProducer, partition: int, messages: Sequence[Message]) -> None:
@@ -186,8 +207,8 @@ class Relay:
         front = messages[0]
         try:
             await self._send([front])
-        except (KafkaError, TimeoutError) as alone:
-            await self._drop_producer()
+        except (KafkaError, OSError) as alone:
+            await self._producer.drop()
             count = self._refusals.get(front.position, 0) + _is_refusal(alone)
             self._refusals[front.position] = count
             if count < ATTEMPTS_ALONE or not await self._kafka_is_well():
@@ -207,39 +228,16 @@ class Relay:
         """Nobody's row is at fault while the broker itself does not answer."""
         try:
             async with asyncio.timeout(5):
-                producer = await self._ready_producer()
+                producer = await self._producer.get()
                 return bool(await producer.partitions_for(self._topic))
-        except (KafkaError, TimeoutError, OSError):
-            await self._drop_producer()
+        except (KafkaError, OSError):
+            await self._producer.drop()
             return False
 
     async def _delete(self, connection: psycopg.AsyncConnection[Any], positions: Sequence[int]) -> None:
         await connection.execute(
             "DELETE FROM outbox WHERE position = ANY(%s)", (list(positions),), prepare=True
         )
-
-    async def _ready_producer(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka,
-                enable_idempotence=True,
-                acks="all",
-                client_id=f"igny8-{self._model.name}-relay",
-                max_batch_size=1024 * 1024 - 64 * 1024,
-                request_timeout_ms=10_000,
-                retry_backoff_ms=100,
-            )
-            await producer.start()
-            self._producer = producer
-        return self._producer
-
-    async def _drop_producer(self) -> None:
-        """An idempotent producer that had one refused message is wedged for good; a new one starts clean."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2):
-                    await producer.stop()
 
 
 _partitioner: Callable[[bytes, Sequence[int], Sequence[int]], int] = DefaultPartitioner()

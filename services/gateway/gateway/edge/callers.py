@@ -1,7 +1,7 @@
 """Who calls: an access token becomes the identity that services trust."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from common.api.errors import ApiError, unauthorized
 from common.auth.identity import Identity
 from common.auth.tokens import InvalidToken, TokenVerifier
+from common.clock import DatabaseClock
 from common.database import Database
 
 from gateway.accounts.views import accounts, members
@@ -38,9 +39,10 @@ class Access:
 class Callers:
     """Verifies access tokens and knows their holders' standing."""
 
-    def __init__(self, verifier: TokenVerifier, database: Database) -> None:
+    def __init__(self, verifier: TokenVerifier, database: Database, clock: DatabaseClock) -> None:
         self._verifier = verifier
         self._database = database
+        self._clock = clock
         self._tokens: dict[str, tuple[float, UUID, UUID]] = {}
         self._access: dict[tuple[UUID, UUID], tuple[float, Access]] = {}
         self._changes: dict[UUID, int] = {}
@@ -58,7 +60,7 @@ class Callers:
             account_id=account_id,
             user_id=user_id,
             role=access.role,
-            plan_status=access.plan_status(datetime.now(UTC)),
+            plan_status=access.plan_status(self._clock.now()),
             accounts_version=access.version,
             modules=MODULES,
             request_id=request_id,
@@ -85,7 +87,7 @@ class Callers:
             raise unauthorized("The token names no user and account.") from error
         if len(self._tokens) >= MOST_CACHED:
             self._tokens.clear()
-        remaining = claims["exp"] - datetime.now(UTC).timestamp()
+        remaining = claims["exp"] - self._clock()
         self._tokens[token] = (now + max(0.0, min(remaining, 60.0)), account_id, user_id)
         return account_id, user_id
 

@@ -7,12 +7,11 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 from common import outbound
+from common.retry_after import retry_after_seconds
 
 from publisher.adapters.target import OutcomeUnknown, TargetError
 
@@ -131,7 +130,7 @@ def refusal(response: httpx.Response, path: str, *, offers_app_passwords: bool) 
     error = body if isinstance(body, dict) and isinstance(body.get("code"), str) else {}
     code: str = error.get("code", "")
     said = _plain(str(error.get("message", ""))) or f"status {response.status_code}"
-    wait = _retry_after(response)
+    wait = retry_after_seconds(response.headers)
     match response.status_code:
         case 429:
             return problem(
@@ -192,18 +191,6 @@ def _denied(
             "WordPress sees no login: the Authorization header does not reach it, or user name or password is wrong",
         )
     return problem(_NO_RIGHT.get(path.split("/")[3], "no_right"), f"the user may not do this: {said}")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, section 10.2.3)."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max((moment.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _excerpt(response: httpx.Response) -> str:

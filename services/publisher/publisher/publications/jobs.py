@@ -5,7 +5,7 @@ request of the attempt that is gone can no longer arrive. Until then the job is 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from mimetypes import guess_extension
 from typing import TypeVar
 from uuid import UUID
@@ -51,10 +51,6 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 _Found = TypeVar("_Found", ExternalMedium, ExternalPost)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def ask(tx: Transaction, publication: Publication) -> None:
     """Defer the job of a publication that was just requested."""
     await PUBLISH.defer(
@@ -70,7 +66,7 @@ def handler(
     database: Database,
     objects: ObjectStore,
     open_target: OpenTarget,
-    now: Callable[[], datetime] = _now,
+    now: Callable[[], datetime],
 ) -> JobHandler:
     """The job that publishes what is ordered, until nothing is."""
 

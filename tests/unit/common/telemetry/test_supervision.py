@@ -271,7 +271,7 @@ async def test_one_that_hangs_turns_health_red(monkeypatch: pytest.MonkeyPatch) 
         await eventually(lambda: loop.healthy, what="it beats")
         now += supervision.SILENT_AFTER_SECONDS + 1
         assert not loop.healthy
-        assert loop.detail == "no sign of life for 11 s"
+        assert loop.detail == "no sign of life for 9 s"
 
 
 async def test_stopping_ends_it_for_good() -> None:

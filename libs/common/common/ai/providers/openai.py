@@ -7,8 +7,6 @@ import binascii
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +20,7 @@ from common.ai.providers import ProviderError
 from common.ai.providers.prices import cost
 from common.ai.schemas import strict_schema
 from common.contracts.operations import Usage
+from common.retry_after import retry_after_seconds
 
 R = TypeVar("R")
 
@@ -257,7 +256,7 @@ class OpenAIProvider:
                 "AI_PROVIDER_OVERLOADED",
                 where,
                 retryable=True,
-                retry_after=retry_after_seconds(error.response.headers.get("retry-after")),
+                retry_after=retry_after_seconds(error.response.headers),
             )
         hints = {
             401: "the API key was refused",
@@ -267,23 +266,6 @@ class OpenAIProvider:
         return ProviderError(
             "AI_PROVIDER_REJECTED", f"{where}: {hints.get(status, 'the request was refused')}"
         )
-
-
-def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """The pause a Retry-After header asks for, in seconds, given as seconds or as a date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
 def _not_the_api(base_url: str) -> ProviderError:

@@ -1,0 +1,152 @@
+"""Everything a job worker lives by is noticed when it ends or hangs, and jobs go on with a new worker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+import pytest
+from common.database import Database
+from common.eventsourcing.event import Meta
+from common.ids import new_id
+from common.jobs.worker import JobWorker
+from common.supervision import Loop
+from procrastinate.manager import JobManager
+
+from tests.integration.kit.toy_worker import JOB, SCHEMA, ToyJobs
+from tests.parts.ports import eventually
+from tests.support import toy
+from tests.support.database import ServiceUrls
+
+pytestmark = pytest.mark.usefixtures("short_times")
+ACCOUNT = new_id()
+
+
+@pytest.fixture(scope="module")
+def urls(service_database: Callable[[str], AbstractContextManager[ServiceUrls]]) -> Iterator[ServiceUrls]:
+    with service_database("publisher") as urls:
+        with psycopg.connect(urls.owner) as connection:
+            connection.execute(toy.SCHEMA)
+            connection.execute(SCHEMA)
+        yield urls
+
+
+@pytest.fixture
+async def worker(urls: ServiceUrls) -> AsyncIterator[Loop]:
+    handlers = ToyJobs(urls.service).handlers
+    loop = Loop("jobs", lambda loop: JobWorker(urls.service, handlers).run(loop.beat))
+    loop.start()
+    await eventually(lambda: loop.healthy and task_named("worker loop") is not None, what="the worker works")
+    yield loop
+    await loop.stop()
+
+
+@pytest.fixture
+async def database(urls: ServiceUrls) -> AsyncIterator[Database]:
+    database = Database(urls.service, toy.MODEL)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def defer(database: Database, name: str) -> None:
+    async with database.transaction(ACCOUNT, Meta()) as tx:
+        await tx.defer(JOB, name=name)
+
+
+def happened(urls: ServiceUrls, name: str) -> list[Any]:
+    with psycopg.connect(urls.owner) as connection:
+        query = "SELECT what, attempt FROM toy_jobs WHERE name = %s ORDER BY id"
+        return connection.execute(query, (name,)).fetchall()
+
+
+def waiting(urls: ServiceUrls) -> list[Any]:
+    with psycopg.connect(urls.owner) as connection:
+        return connection.execute("SELECT status FROM procrastinate_jobs").fetchall()
+
+
+def task_named(name: str) -> "asyncio.Task[Any] | None":
+    tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(name) and not task.done()]
+    return tasks[0] if tasks else None
+
+
+async def red_then_green(loop: Loop, urls: ServiceUrls, database: Database, *, naming: str) -> None:
+    await eventually(lambda: not loop.healthy and naming in loop.detail, what=f"it is red about {naming}")
+    await eventually(lambda: loop.healthy, what="a new worker works")
+    name = str(new_id())
+    await defer(database, name)
+    await eventually(lambda: happened(urls, name) == [("began", 1), ("done", 1)], what="a job is done")
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["job-worker", "worker loop", "update_heartbeats", "poll_jobs_to_abort", "listener", "pool"],
+)
+async def test_a_part_that_ends_is_noticed(
+    part: str, worker: Loop, urls: ServiceUrls, database: Database
+) -> None:
+    if part == "pool":
+        ours = database.pool._sched_runner
+        (task,) = [
+            task
+            for task in asyncio.all_tasks()
+            if task.get_name().endswith("-scheduler") and task is not ours
+        ]
+        naming = "connection pool"
+    else:
+        found = task_named(part)
+        assert found is not None
+        task, naming = found, {"worker loop": "was cancelled"}.get(part, part)
+    task.cancel()
+    await red_then_green(worker, urls, database, naming=naming)
+
+
+async def test_a_heartbeat_that_fails_is_noticed(
+    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else would: other replicas take its jobs for those of a dead worker, and do them a second time."""
+
+    async def fail(*_: Any) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("no heartbeat")
+
+    monkeypatch.setattr(JobManager, "update_heartbeat", fail)
+    await red_then_green(worker, urls, database, naming="no heartbeat")
+
+
+async def test_one_that_asks_for_no_job_any_more_is_noticed(
+    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = JobManager.fetch_job
+    hanging = asyncio.Event()
+
+    async def hang(*given: Any) -> Any:
+        if hanging.is_set():
+            return await fetch(*given)
+        hanging.set()
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(JobManager, "fetch_job", hang)
+    await red_then_green(worker, urls, database, naming="no job was asked for")
+
+
+async def test_a_job_whose_end_could_not_be_recorded_is_done_again(
+    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker lives, so nobody takes it for dead: the job would stay `doing` for ever."""
+    finish = JobManager.finish_job
+    lost: list[int] = []
+
+    async def lose(self: JobManager, job: Any, *given: Any) -> None:
+        if not lost:
+            lost.append(job.id)
+            raise ConnectionError("the database is away")
+        await finish(self, job, *given)
+
+    monkeypatch.setattr(JobManager, "finish_job", lose)
+    await defer(database, "lost")
+    expected = [("began", 1), ("done", 1), ("began", 2), ("done", 2)]
+    await eventually(lambda: happened(urls, "lost") == expected, what="it is done again")
+    await eventually(lambda: waiting(urls) == [], what="its end is recorded")
+    assert len(lost) == 1
