@@ -172,11 +172,13 @@ class Arena:
             recovery = time.time() - at
         if fault.kind in BROKERS and self._kafka is None:  # an embedded one has forgotten everything
             self._broker_since = time.time()
-        if fault.kind in AT_ONCE:
-            self._disturbances.append(Disturbance(at, at, fault.victims))
-        else:
-            self._disturbances.append(Disturbance(began, time.time(), fault.victims))
+        ended = at if fault.kind in AT_ONCE else time.time()
+        self.disturbed(Disturbance(at if fault.kind in AT_ONCE else began, ended, fault.victims))
         return Struck(fault, at, recovery)
+
+    def disturbed(self, disturbance: Disturbance) -> None:
+        """Remember it for the oracle: what it may have interrupted may have been done twice."""
+        self._disturbances.append(disturbance)
 
     def evidence(self) -> Evidence:
         return Evidence(

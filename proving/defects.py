@@ -71,12 +71,21 @@ WATCHED = Promise(
     "Background work",
     "No loop and nothing a loop lives by ends or hangs silently; no job is lost or given up without a record.",
 )
+ONE_CLOCK = Promise(
+    "Replicas",
+    "The database's clock decides: replicas with other clocks come to the same, and health names one that is far off.",
+)
+SIDE_BY_SIDE = Promise(
+    "Replicas",
+    "Replicas share the work whoever comes, goes or stands still: each tenant's order is kept, nothing is lost or doubled.",
+)
 
 _COMMON = "libs/common/common"
 _SQL = f"{_COMMON}/eventsourcing/sql"
 _KIT = "tests/integration/kit"
 _PROVING = "tests/integration/proving/test_delivery.py"
 _WALLET = "tests/unit/billing/test_wallet.py"
+_REPLICAS = "tests/integration/supervision/test_replicas.py"
 _LOOPS = "tests/integration/supervision/test_loops.py"
 _WORKER = "tests/integration/supervision/test_worker_parts.py"
 _PUBLISHING = "tests/integration/publisher/test_publishing.py"
@@ -867,5 +876,50 @@ DEFECTS: tuple[Defect, ...] = (
         "if job.id in self._without_hand:",
         "if False:",
         f"{_WORKER}::test_a_job_whose_end_could_not_be_recorded_is_done_again",
+    ),
+    Defect(
+        "tokens-by-own-clock",
+        ONE_CLOCK,
+        "a service judges the time of a token by the machine's clock",
+        f"{_COMMON}/service.py",
+        "verifier=IdentityVerifier(settings.jwks, clock=clock)",
+        "verifier=IdentityVerifier(settings.jwks)",
+        f"{_REPLICAS}::test_tokens_live_by_the_databases_clock",
+    ),
+    Defect(
+        "retries-by-own-clock",
+        ONE_CLOCK,
+        "a job's pause ends by the clock of the machine that began it",
+        f"{_COMMON}/jobs/worker.py",
+        'row["now"] + later',
+        "datetime.now(UTC) + later",
+        f"{_REPLICAS}::test_jobs_wait_by_the_databases_clock",
+    ),
+    Defect(
+        "skew-unnamed",
+        ONE_CLOCK,
+        "health says nothing of a clock that is an hour off",
+        f"{_COMMON}/service.py",
+        '"ok": abs(skew) <= MOST_SKEW_SECONDS',
+        '"ok": True',
+        f"{_REPLICAS}::test_health_names_only_the_clock_that_is_far_off",
+    ),
+    Defect(
+        "paused-replica-repeats",
+        SIDE_BY_SIDE,
+        "a replica that stood still goes on with what others have handled since",
+        f"{_COMMON}/messaging/inbox.py",
+        "if item.event.event_id not in new:",
+        "if False:",
+        f"{_REPLICAS}::test_rebalances_and_a_pause_lose_double_and_reorder_nothing",
+    ),
+    Defect(
+        "paused-replicas-jobs-left",
+        SIDE_BY_SIDE,
+        "nobody takes up the jobs of a replica that stands still",
+        f"{_COMMON}/jobs/worker.py",
+        "if job.id not in mine:",
+        "if False:",
+        "tests/integration/kit/test_jobs.py::test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds",
     ),
 )

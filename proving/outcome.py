@@ -36,6 +36,11 @@ def none_of(name: str, found: Sequence[object]) -> Outcome:
     return Outcome(name, len(found), 0, len(found), "0", not found)
 
 
+def at_least(name: str, value: int, wanted: int) -> Outcome:
+    """A count that has to reach something."""
+    return Outcome(name, value, value, value, f"≥ {wanted}", value >= wanted)
+
+
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` of the values do not exceed."""
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

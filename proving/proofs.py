@@ -1,4 +1,4 @@
-"""The proofs that need no running stack, by the name `prove --only` knows them by: each with its full and its short size."""
+"""The proofs that bring what they need, by the name `prove --only` knows them by: each with its full and its short size."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from proving import delivery, poison
+from proving import delivery, poison, replicas, twins
 from proving.outcome import Outcome, Proved, Say
 
 SHOWN = 20
@@ -28,6 +28,8 @@ class Proof:
 PROOFS: dict[str, Proof] = {
     "delivery": Proof(delivery.prove, 100_000, 1_000, "messages"),
     "poison": Proof(poison.prove, 20_000, 1_000, "messages"),
+    "replicas": Proof(replicas.prove, 100, 4, "rebalances"),
+    "services": Proof(twins.prove, 100, 5, "rebalances"),
 }
 
 

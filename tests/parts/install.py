@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-What = Literal["kafka", "wordpress", "browser", "redis"]
+What = Literal["kafka", "wordpress", "browser", "redis", "clock"]
 
 PACKAGES: dict[What, list[str]] = {
     "kafka": ["default-jre-headless", "maven"],
@@ -24,6 +24,7 @@ PACKAGES: dict[What, list[str]] = {
     ],
     "browser": ["chromium", "chromium-driver"],
     "redis": ["redis-server"],
+    "clock": ["faketime"],
 }
 # What shows that a part is there, however it came: by apt or by hand.
 SIGNS: dict[What, list[str]] = {
@@ -37,6 +38,7 @@ SIGNS: dict[What, list[str]] = {
     ],
     "browser": ["chromium", "chromedriver"],
     "redis": ["redis-server"],
+    "clock": ["faketime"],
 }
 # Several test runs may install at once: apt then waits for the other's lock instead of failing.
 APT = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]

@@ -40,6 +40,8 @@ POLL_MS = 1_000
 """A turn of the loop when nothing comes."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
 """Kafka's smallest default session: a killed replica's partitions move within six seconds."""
+REBALANCE_MS = 30_000
+"""How long the group waits for a member that lives: a batch of a slow handler comes to its end before its partitions go."""
 REQUEST_MS = 10_000
 """A connection that falls silent is given up by the client itself then; aiokafka's own 40 s outlast six sessions."""
 COMMIT_SECONDS = 0.25
@@ -137,6 +139,7 @@ class Consumer:
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=REBALANCE_MS,
             parser=parse,
             decoder=_decode,
             listener=None if self._embedded else listener,

@@ -1,0 +1,89 @@
+"""All five services twice, on one set of databases and one Kafka, while tenants run pipelines: rebalanced, paused, judged."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from common.contracts import events_topic
+from common.contracts.base import SERVICES
+from common.messaging.consumer import group_of
+from igny8_local.stack import Stack
+
+from proving import campaign
+from proving.campaign import Arena, Report, arena, calm
+from proving.oracle import Disturbance, judge
+from proving.outcome import Proved, Say, at_least, none_of
+from proving.replicas import Group, pause
+from tests.parts.ports import eventually, free_port
+from tests.parts.process import Process
+
+REBALANCES = 4
+"""Of each service's group at a time, at most, before one of its replicas is paused."""
+
+
+async def prove(size: int, seed: int, say: Say) -> Proved:
+    """`size` counts rebalances, the same for each group; before every pause there are some."""
+    wanted = campaign.Wanted(0, seed, kafka=True)
+    report, rebalances, pauses = Report(wanted), 0, 0
+    with arena(wanted) as field, twins(field.product.stack) as second:
+        state = field.product.stack.state()
+        assert state is not None
+        kafka = str(state["kafka"])
+        turn = 0
+        while rebalances < size:
+            for service in SERVICES:
+                first = field.product.stack.pid(service)
+                assert first is not None
+                pid = first if turn % 2 else second[service].pid
+                rebalances += await _disturb(
+                    kafka, service, pid, min(REBALANCES, -(-size // len(SERVICES))), field
+                )
+                pauses += 1
+                say(min(1.0, rebalances / size))
+            turn += 1
+        calm(field, report, lambda text: None)
+        findings = judge(field.evidence())
+    outcomes = [
+        at_least("rebalances of all services", rebalances, size),
+        at_least("processes paused for longer than a session", pauses, len(SERVICES)),
+        at_least("pipelines that ran meanwhile", report.runs, 1),
+        *(none_of(each.check, each.found) for each in findings),
+    ]
+    return Proved(outcomes, [f"{each.check}: {found}" for each in findings for found in each.found])
+
+
+@contextmanager
+def twins(stack: Stack) -> Iterator[dict[str, Process]]:
+    """A second process of every service, told the same as the first one but for its address."""
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="igny8-twins-")))
+        started: dict[str, Process] = {}
+        for service in SERVICES:
+            started[service] = twin(stack, service, folder)
+            running.callback(started[service].kill)
+        yield started
+
+
+def twin(stack: Stack, service: str, folder: Path, **environment: str) -> Process:
+    """A further process of a running service. Its address is `http://` and what `IGNY8_LISTEN` says, a free port if not given."""
+    first = psutil.Process(stack.pid(service))
+    listen = {"IGNY8_LISTEN": f"127.0.0.1:{free_port()}"}
+    return Process(
+        first.cmdline(), folder / f"{service}.log", environment=first.environ() | listen | environment
+    )
+
+
+async def _disturb(kafka: str, service: str, pid: int, rebalances: int, field: Arena) -> int:
+    """Rebalance one service's group, then pause one of its processes; returns the number of rebalances."""
+    group = Group(kafka, group_of(service), events_topic("gateway"))
+    await eventually(lambda: group.has(2), 60, what=f"both replicas of {service} are in their group")
+    first = await group.disturb()
+    while group.generation - first < rebalances:
+        await group.disturb()
+    began = time.time()
+    await pause(pid, group, 2)
+    field.disturbed(Disturbance(began, time.time(), (service,)))
+    return group.generation - first
