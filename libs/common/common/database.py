@@ -137,6 +137,46 @@ class Sql:
         return next(iter(row.values())) if row else None
 
 
+class Gathering(Sql):
+    """Sends statements that are alike together, in their order: before another one, before a question, or by `send`.
+
+    What a call costs is then paid once for all of them. How many rows they touch is not known: `execute` returns -1.
+    """
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        super().__init__(connection)
+        self._text: Any = None
+        self._rows: list[Mapping[str, Any]] = []
+
+    async def execute(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> int:
+        text, values = _compile(statement, parameters)
+        if text != self._text or values is None:
+            await self.send()
+        if values is None:  # the text stands as it is, per cent signs and all
+            return await super().execute(text)
+        self._text = text
+        self._rows.append(values)
+        return -1
+
+    async def execute_many(self, statement: ClauseElement | str, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            await self.execute(statement, row)
+
+    async def all(
+        self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
+    ) -> list[Row]:
+        await self.send()
+        return await super().all(statement, parameters)
+
+    async def send(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            async with self.connection.cursor() as cursor:
+                await cursor.executemany(self._text, rows)
+
+
 _dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 

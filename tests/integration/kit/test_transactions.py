@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from common import database as database_module
 from common import telemetry
-from common.database import Database, StreamConflict, Transaction
+from common.database import Database, Gathering, StreamConflict, Transaction
 from common.eventsourcing.event import Meta
 from common.ids import new_id
 from opentelemetry.sdk.trace import TracerProvider
@@ -23,6 +23,29 @@ async def test_many_rows_are_written_by_one_statement(toy_database: Database) ->
         await tx.execute_many(sa.insert(toy.heard), [{"account_id": account, **name} for name in names])
         assert await tx.scalar("SELECT count(*) FROM toy_heard") == 50
         assert await tx.first("SELECT 1 AS one WHERE false") is None
+
+
+async def test_gathered_statements_run_in_their_order_and_before_a_question(toy_database: Database) -> None:
+    account = new_id()
+
+    def row(version: int) -> dict[str, object]:
+        return {"account_id": account, "event_id": new_id(), "subject": "s", "version": version}
+
+    raised = "UPDATE toy_heard SET version = version + %(by)s"
+    async with toy_database.transaction(account) as tx:
+        await tx.scalar("SELECT 1")
+        gathering = Gathering(tx.connection)
+        await gathering.execute(sa.insert(toy.heard), row(1))
+        await gathering.execute_many(sa.insert(toy.heard), [row(2), row(3)])
+        assert await tx.scalar("SELECT count(*) FROM toy_heard") == 0, "they wait"
+        await gathering.execute(raised, {"by": 10})
+        await gathering.execute("UPDATE toy_heard SET subject = '%s'")
+        await gathering.execute(sa.insert(toy.heard), row(4))
+        said = "SELECT string_agg(subject || version, ' ' ORDER BY position) FROM toy_heard"
+        assert await gathering.scalar(said) == "%s11 %s12 %s13 s4"
+        await gathering.execute(raised, {"by": 10})
+        await gathering.send()
+        assert await tx.scalar(said) == "%s21 %s22 %s23 s14"
 
 
 async def test_a_command_that_changes_nothing_appends_nothing(toy_database: Database) -> None:

@@ -20,7 +20,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from common.database import Sql
+from common.database import Gathering, Sql
 from common.eventsourcing.event import Event, EventTypes, Meta, Recorded
 from common.model import Projection, ServiceModel
 
@@ -147,13 +147,15 @@ class Beside:
             facts = await self._read(reached, page)
             try:
                 async with self._connection.transaction(), self._connection.pipeline():
-                    await self._apply(facts)
+                    gathering = Gathering(self._connection)
+                    await self._apply(facts, gathering)
+                    await gathering.send()
             except (psycopg.Error, RebuildFailed):
                 if self._connection.broken:
                     raise
                 # A pipeline does not tell which statement failed; one call at a time does.
                 async with self._connection.transaction():
-                    await self._apply(facts)
+                    await self._apply(facts, Sql(self._connection))
             reached, applied = page, applied + len(facts)
             progress(reached, last)
         return applied
@@ -177,16 +179,15 @@ class Beside:
         ):
             return [_recorded(row, self._types) async for row in rows]
 
-    async def _apply(self, facts: Sequence[Recorded[Event]]) -> None:
+    async def _apply(self, facts: Sequence[Recorded[Event]], tables: Sql) -> None:
         """As the service does it: every call has facts of one stream, under their account.
 
         One account after the other: between accounts there is no order, and each needs a statement of its own.
         """
         path = sql.SQL("SET LOCAL search_path TO {}")
-        await self._connection.execute(
-            path.format(sql.SQL(", ").join(map(sql.Identifier, (self.schema, LIVE))))
+        await tables.execute(
+            path.format(sql.SQL(", ").join(map(sql.Identifier, (self.schema, LIVE)))).as_string()
         )
-        tables = Sql(self._connection)
         account: UUID | None = None
         by_account = sorted(facts, key=lambda fact: fact.account_id.int)  # stable: positions stay in order
         for stream, run in groupby(by_account, key=attrgetter("stream")):
@@ -194,8 +195,8 @@ class Beside:
             try:
                 if recorded[0].account_id != account:
                     account = recorded[0].account_id
-                    await self._connection.execute(
-                        "SELECT set_config('app.account_id', %s, true)", (str(account),)
+                    await tables.execute(
+                        "SELECT set_config('app.account_id', %(account)s, true)", {"account": str(account)}
                     )
                 await self._projection.apply(tables, recorded)
             except psycopg.OperationalError:
@@ -205,7 +206,7 @@ class Beside:
                     f"The projection {self._projection.name} failed on {stream}, versions {recorded[0].version} to"
                     f" {recorded[-1].version}: {type(error).__name__}: {error}"
                 ) from error
-        await self._connection.execute(path.format(sql.Identifier(LIVE)))
+        await tables.execute(path.format(sql.Identifier(LIVE)).as_string())
 
     async def _correct(self, table: str) -> Corrected:
         live, built = sql.Identifier(LIVE, table), sql.Identifier(self.schema, table)
