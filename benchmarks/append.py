@@ -99,6 +99,7 @@ async def against_recorder(parts: Parts, pairs: int) -> list[Figure]:
                     lambda: asyncio.to_thread(_record, recorder),
                     pairs,
                     at_least=3.5,
+                    turns=TURNS,
                 )
             ]
 

@@ -23,6 +23,8 @@ from benchmarks.parts import MODEL, Parts
 from tests.parts.ports import eventually
 from tests.support.database import ServiceUrls
 
+TURNS = 2
+
 
 async def half(parts: Parts, pairs: int) -> list[Figure]:
     """At half load: after each append its writer pauses for as long as a saturated one would need for the next."""
@@ -55,7 +57,14 @@ async def _beside_the_relay(
                     relay.stop()
 
             return [
-                await ratio(f"append beside the relay, {load}", beside, without, pairs, at_least=at_least)
+                await ratio(
+                    f"append beside the relay, {load}",
+                    beside,
+                    without,
+                    pairs,
+                    at_least=at_least,
+                    turns=TURNS,
+                )
             ]
 
 
