@@ -17,7 +17,7 @@ from common.jobs.worker import CONCURRENCY, JobHandler, JobWorker, Work
 from common.objects import open_store
 from common.supervision import comes
 
-from benchmarks.pairs import Figure
+from benchmarks.pairs import Figure, on_the_services_loop
 from benchmarks.parts import ACCOUNTS, MODEL, Parts
 from tests.parts.fake_ai import FakeAI
 from tests.support import toy
@@ -28,6 +28,7 @@ IDEAL = CALLS * SECONDS / CONCURRENCY
 JOB = Job("bench_call", time_limit=60)
 
 
+@on_the_services_loop
 async def measure(parts: Parts, pairs: int) -> list[Figure]:
     rounds = (pairs + 1) // 2  # each has its fixed length, and nothing to be compared with that would vary
     with parts.database() as urls, FakeAI() as fake:

@@ -19,7 +19,7 @@ from common.messaging.reactions import Reactions
 from common.supervision import comes
 
 from benchmarks.messages import public_events, say
-from benchmarks.pairs import Figure, ratio
+from benchmarks.pairs import Figure, on_the_services_loop, ratio
 from benchmarks.parts import MODEL, Parts
 from tests.support import toy
 
@@ -32,30 +32,35 @@ Listen = Callable[[Took], Awaitable[None]]
 """Consumes a topic from its beginning until cancelled."""
 
 
-async def measure(parts: Parts, pairs: int) -> list[Figure]:
+@on_the_services_loop
+async def few_tenants(parts: Parts, pairs: int) -> list[Figure]:
+    return await _of(parts, pairs, 20, at_least=0.7)
+
+
+@on_the_services_loop
+async def many_tenants(parts: Parts, pairs: int) -> list[Figure]:
+    return await _of(parts, pairs, 1_000, at_least=0.5)
+
+
+async def _of(parts: Parts, pairs: int, tenants: int, *, at_least: float) -> list[Figure]:
     kafka = parts.kafka.bootstrap
-    figures = []
+    topic = await say(kafka, public_events(EVENTS, tenants))
     with parts.database("planner") as urls:
         database = Database(urls.service, MODEL)
         await database.open()
+
+        async def ours() -> float:
+            group = f"bench.{new_id()}"
+            return await rate(lambda took: by_inbox(kafka, topic, group, database, took), EVENTS)
+
+        async def bare() -> float:
+            group = f"bench.{new_id()}"
+            return await rate(lambda took: barely(kafka, topic, group, urls.service, took), EVENTS)
+
         try:
-            for tenants, at_least in ((20, 0.7), (1_000, 0.5)):
-                topic = await say(kafka, public_events(EVENTS, tenants))
-
-                async def ours(topic: str = topic) -> float:
-                    group = f"bench.{new_id()}"
-                    return await rate(lambda took: by_inbox(kafka, topic, group, database, took), EVENTS)
-
-                async def bare(topic: str = topic) -> float:
-                    group = f"bench.{new_id()}"
-                    return await rate(lambda took: barely(kafka, topic, group, urls.service, took), EVENTS)
-
-                figures.append(
-                    await ratio(f"consumer, {tenants:,} tenants", ours, bare, pairs, at_least=at_least)
-                )
+            return [await ratio(f"consumer, {tenants:,} tenants", ours, bare, pairs, at_least=at_least)]
         finally:
             await database.close()
-    return figures
 
 
 async def rate(listen: Listen, events: int) -> float:

@@ -10,13 +10,14 @@ from common.messaging.relay import BATCH_ROWS, Message, Relay
 from common.messaging.topics import ensure_topics
 
 from benchmarks.messages import produce
-from benchmarks.pairs import Figure, ratio
+from benchmarks.pairs import Figure, on_the_services_loop, ratio
 from benchmarks.parts import MODEL, Parts, fill
 
 ROWS = 100_000
 """Drained once, in as many stretches as there are pairs: between two of them the control sends as many."""
 
 
+@on_the_services_loop
 async def measure(parts: Parts, pairs: int) -> list[Figure]:
     kafka = parts.kafka.bootstrap
     await ensure_topics(kafka, embedded=False)
@@ -29,7 +30,7 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
         relay = Relay(urls.relay, MODEL, kafka)
         producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all")
         await producer.start()
-        async with await psycopg.AsyncConnection.connect(urls.relay, autocommit=True) as connection:
+        async with await relay.connect() as connection:
             facts = await relay._read(connection, stretch)
             messages = [message for fact in facts if (message := relay._message(fact))]
             try:

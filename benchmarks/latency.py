@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import KeySet, OKPKey
 
 from benchmarks.consume import effect
-from benchmarks.pairs import Figure, noise_of, percentile
+from benchmarks.pairs import Figure, noise_of, on_the_services_loop, percentile
 from benchmarks.parts import ACCOUNTS, MODEL, ROOT, Parts
 from benchmarks.speaker import BARE_PATH, PATH
 from tests.parts.ports import answers, eventually, free_port
@@ -47,10 +47,15 @@ Take = Callable[[], Awaitable[float]]
 """Does something once; returns the seconds it took."""
 
 
-async def measure(parts: Parts, pairs: int) -> list[Figure]:
-    with parts.embedded() as embedded:
-        figures = await _on(parts, embedded, "embedded", pairs)
-    return figures + await _on(parts, parts.kafka, "Kafka", pairs)
+@on_the_services_loop
+async def embedded(parts: Parts, pairs: int) -> list[Figure]:
+    with parts.embedded() as broker:
+        return await _on(parts, broker, "embedded", pairs)
+
+
+@on_the_services_loop
+async def kafka(parts: Parts, pairs: int) -> list[Figure]:
+    return await _on(parts, parts.kafka, "Kafka", pairs)
 
 
 async def _on(parts: Parts, broker: Broker, name: str, pairs: int) -> list[Figure]:

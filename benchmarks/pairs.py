@@ -1,12 +1,24 @@
 """Figures as ratios: ours and a bare control take turns, and the control against itself tells the noise."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import pairwise
 from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+if TYPE_CHECKING:
+    from benchmarks.parts import Parts
 
 Run = Callable[[], Awaitable[float]]
 """One run; returns its rate (things per second)."""
+
+
+Measure = Callable[["Parts", int], Coroutine[Any, Any, list["Figure"]]]
+"""Makes figures out of so many pairs, or rounds where nothing is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,20 @@ async def ratio(
         noise=noise_of(controls),
         note=note,
     )
+
+
+def on_the_services_loop(measure: Measure) -> Measure:
+    """Let a figure be made on uvloop, where services run, in a thread of its own; the control runs there too."""
+
+    @wraps(measure)
+    async def measured(parts: "Parts", pairs: int) -> list[Figure]:
+        def run() -> list[Figure]:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(measure(parts, pairs))
+
+        return await asyncio.to_thread(run)
+
+    return measured
 
 
 def noise_of(controls: Sequence[float]) -> float:

@@ -23,11 +23,7 @@ SHARED_EVENTS = 12_000
 REPLICAS = 2
 
 
-async def measure(parts: Parts, pairs: int) -> list[Figure]:
-    return [*await _partitions(parts, pairs), await _replicas(parts, pairs)]
-
-
-async def _partitions(parts: Parts, pairs: int) -> list[Figure]:
+async def partitions(parts: Parts, pairs: int) -> list[Figure]:
     kafka, messages = parts.kafka.bootstrap, public_events(EVENTS, TENANTS)
     topics = {count: await say(kafka, messages, partitions=count) for count in (1, 4, 16)}
     with parts.database("planner") as urls:
@@ -53,36 +49,37 @@ async def _partitions(parts: Parts, pairs: int) -> list[Figure]:
             await database.close()
 
 
-async def _replicas(parts: Parts, pairs: int) -> Figure:
+async def replicas(parts: Parts, pairs: int) -> list[Figure]:
     """By how much a second replica speeds us up, against by how much a second bare loop speeds that up."""
     kafka = parts.kafka.bootstrap
     topic = await say(kafka, public_events(SHARED_EVENTS, TENANTS))
-    ours, bare, single = [], [], []
+    ours, bare = [], []
     with parts.database("planner") as urls:
         async with AsyncExitStack() as stack:
-            replicas = [
+            running = [
                 await stack.enter_async_context(_replica(kafka, urls.service)) for _ in range(REPLICAS)
             ]
             for _ in range(pairs):
                 alone, together, bare_alone, bare_together = [
-                    await _rate(replicas[:count], topic, bare)
-                    for bare in (False, True)
+                    await _rate(running[:count], topic, barely)
+                    for barely in (False, True)
                     for count in (1, REPLICAS)
                 ]
-                single.append(alone)
                 ours.append(together / alone)
                 bare.append(bare_together / bare_alone)
     ratios = [mine / its for mine, its in zip(ours, bare, strict=True)]
-    return Figure(
-        f"consumer, gain by {REPLICAS} replicas",
-        median(ratios),
-        min(ratios),
-        max(ratios),
-        "×",
-        at_least=0.8,
-        noise=noise_of(bare),
-        note=f"×{median(ours):.2f} against ×{median(bare):.2f} of bare loops on {cpu_count()} cores",
-    )
+    return [
+        Figure(
+            f"consumer, gain by {REPLICAS} replicas",
+            median(ratios),
+            min(ratios),
+            max(ratios),
+            "×",
+            at_least=0.8,
+            noise=noise_of(bare),
+            note=f"×{median(ours):.2f} against ×{median(bare):.2f} of bare loops on {cpu_count()} cores",
+        )
+    ]
 
 
 class _Replica:

@@ -33,8 +33,10 @@ log = structlog.get_logger()
 LEADER_LOCK = 0x1697_8000
 LEADER_OPTIONS = (
     f"{SESSION_OPTIONS} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " -c synchronous_commit=off"
 )
-"""The database too looks whether the leader is still there: it would keep the lock of a machine that lost its power for hours."""
+"""The database too looks whether the leader is still there: it would keep the lock of a machine that lost its power for hours.
+A deletion need not outlive the database's crash: the row is only said again."""
 BATCH_ROWS = 2_000
 POLL_SECONDS = 0.1
 """What another replica of this service appended waits at most this long; our own commits wake the relay."""
@@ -94,11 +96,7 @@ class Relay:
             await self._producer.drop()
 
     async def _lead(self) -> None:
-        async with await psycopg.AsyncConnection.connect(
-            self._database_url,
-            autocommit=True,
-            **connection_options(f"igny8-{self._model.name}-relay", LEADER_OPTIONS),
-        ) as connection:
+        async with await self.connect() as connection:
             while not await self._become_leader(connection):
                 self.beat()
                 await asyncio.sleep(0.5)
@@ -109,6 +107,14 @@ class Relay:
                 self.beat()
                 if not sent:
                     await comes(self._awake, POLL_SECONDS)
+
+    async def connect(self) -> psycopg.AsyncConnection[Any]:
+        """To read and delete on."""
+        return await psycopg.AsyncConnection.connect(
+            self._database_url,
+            autocommit=True,
+            **connection_options(f"igny8-{self._model.name}-relay", LEADER_OPTIONS),
+        )
 
     async def _become_leader(self, connection: psycopg.AsyncConnection[Any]) -> bool:
         cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))
