@@ -26,6 +26,7 @@ from benchmarks import (
     relayed,
     scale,
     start,
+    steps,
 )
 from benchmarks.pairs import Figure
 from benchmarks.parts import Parts
@@ -50,6 +51,7 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "consumer-1000": consume.many_tenants,
     "consumer-partitions": scale.partitions,
     "consumer-replicas": scale.replicas,
+    "steps": steps.measure,
     "latency": latency.embedded,
     "latency-kafka": latency.kafka,
     "calls": calls.measure,

@@ -31,6 +31,6 @@ async def test_whatever_comes_in_whatever_order_and_again_has_one_outcome(
 
 
 async def test_poison_is_parked_once_and_alone(postgres: PostgresServer, seed: int) -> None:
-    proved = await poison(postgres, 400, seed, rate=500)
+    proved = await poison(postgres, 800, seed, rate=10_000)
     assert proved.findings == []
     assert failed(proved, but="poison: neighbours' p99 with it / without") == []  # not on a busy machine

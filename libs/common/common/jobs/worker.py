@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import JobContext, RetryDecision
 from procrastinate.connector import BaseConnector
@@ -98,6 +99,19 @@ class _Retry(BaseRetryStrategy):
         return RetryDecision(retry_at=NOW + timedelta(seconds=seconds))
 
 
+_FETCH = (
+    "SELECT set_config('synchronous_commit', 'off', true), job.*"
+    " FROM procrastinate_fetch_job_v2(%(queues)s::varchar[], %(worker_id)s) AS job"
+)
+"""That a job was taken need not outlive PostgreSQL: forgotten, it is taken again, as after a crash of its worker. What it
+does and that it is done are synced to disk."""
+
+
+async def _commit_each_statement(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Each statement of the queue is a transaction of its own: no round trips to begin and to end it."""
+    await connection.set_autocommit(True)
+
+
 class _JobManager(JobManager):
     def __init__(self, connector: BaseConnector) -> None:
         super().__init__(connector)
@@ -107,9 +121,9 @@ class _JobManager(JobManager):
         """When the database last answered whether there is a job."""
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> QueuedJob | None:
-        job = await super().fetch_job(queues, worker_id)
+        row = await self.connector.execute_query_one_async(query=_FETCH, queues=queues, worker_id=worker_id)
         self.asked_at = monotonic()
-        return job
+        return None if row["id"] is None else QueuedJob.from_row(row)
 
     async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
         await super().finish_job(job, status, delete_job)
@@ -165,6 +179,7 @@ class JobWorker:
             min_size=1,
             max_size=CONCURRENCY + 2,
             kwargs=connection_options("igny8-jobs"),
+            configure=_commit_each_statement,
         )
         self.app = procrastinate.App(connector=self._connector)
         self._manager = _JobManager(self._connector)
