@@ -25,7 +25,7 @@ def seed() -> int:
 async def test_whatever_comes_in_whatever_order_and_again_has_one_outcome(
     postgres: PostgresServer, seed: int
 ) -> None:
-    proved = await deliver(postgres, 500, seed)
+    proved = await deliver(postgres, 400, seed)
     assert proved.findings == []
     assert failed(proved) == []
 
