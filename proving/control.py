@@ -30,10 +30,10 @@ from tests.support.database import PostgresServer, ServiceUrls, postgres_server
 from tests.support.steps import ACCOUNTS, SCHEMA, kit, peer
 
 STEPS = 10
-CHAINS_PER_KILL = 40
+CHAINS_PER_KILL = 25
 """So that a kill hits work that is under way and is long over when the next one comes."""
 SHARE_OF_BROKERS = 0.3
-QUIET_SECONDS = 40.0
+QUIET_SECONDS = 30.0
 """Longer than any pause of ours, and than the shorter of Celery's time-outs."""
 SETTLED_SECONDS = 15.0
 """How long what was done may be done again after all is done: longer than the shorter time-out."""
@@ -64,6 +64,12 @@ class Contender:
         if self.worker is not None:
             self.worker.kill()
         self.broker.stop()
+
+    def keep_running(self) -> None:
+        """Start a worker that ended by itself again, as whatever supervises it would."""
+        if self.worker is not None and not self.worker.running:
+            self.worker.kill()
+            self.worker = self.start_worker()
 
     def strike(self, victim: Victim) -> None:
         """SIGKILL, and start again."""
@@ -163,6 +169,7 @@ async def fight(postgres: PostgresServer, make: Make, plan: Plan, say: Say = lam
             row = await (await connection.execute(query)).fetchone()
             assert row is not None
             say(row[0] / total)
+            contender.keep_running()
             return int(row[0])
 
         for at, victim in plan.faults:

@@ -37,7 +37,7 @@ PROOFS: dict[str, Proof] = {
 def prove(name: str, size: int, seed: int, screen: Console) -> list[Outcome]:
     """Run a proof with a bar on `screen`, and tell there what it found."""
     proof = PROOFS[name]
-    screen.print(f"{name} of {size:,} {proof.unit}; the same ones again: --only {name} --seed {seed}")
+    screen.print(f"{name}: {size:,} {proof.unit}, drawn by --seed {seed}")
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task(name, total=1.0)
