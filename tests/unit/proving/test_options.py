@@ -81,7 +81,7 @@ def test_json_is_all_there_is_on_standard_output(
 
 def test_it_ends_with_1_where_something_does_not_hold(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        prove.proofs,
+        proofs,
         "prove",
         lambda *_: [Outcome("held", 0, 0, 0, "0", True), Outcome("not", 1, 0, 1, "0", False)],
     )

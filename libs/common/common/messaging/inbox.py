@@ -181,6 +181,9 @@ class Inbox:
     ) -> None:
         for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
             items = list(group)
+            if len(items) == 1:
+                await self._take_one(items[0])
+                continue
             try:
                 async with self._database.transaction(account_id) as tx:
                     await self._take_together(tx, (), items, ())
