@@ -922,4 +922,13 @@ DEFECTS: tuple[Defect, ...] = (
         "if False:",
         "tests/integration/kit/test_jobs.py::test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds",
     ),
+    Defect(
+        "standing-leader-kept",
+        SIDE_BY_SIDE,
+        "nobody says the events while the replica whose turn it is stands still",
+        f"{_COMMON}/messaging/relay.py",
+        " -c idle_session_timeout={LEADER_SILENCE_SECONDS}s",
+        "",
+        f"{_KIT}/test_relay.py::test_a_leader_that_stands_still_is_followed_by_another",
+    ),
 )

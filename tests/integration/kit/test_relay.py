@@ -302,6 +302,28 @@ async def test_of_two_one_leads_and_the_other_takes_over(
     assert heard.in_order()
 
 
+async def test_a_leader_that_stands_still_is_followed_by_another(
+    broker: Broker, toy_urls: ServiceUrls, toy_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection stays, and its lock with it: the kernel answers for a process that is stopped."""
+    monkeypatch.setattr(relay_module, "LEADER_SILENCE_SECONDS", 0.5)
+    account, counter = new_id(), new_id()
+    async with supervised(toy_urls, broker.bootstrap) as (first, _):
+        await eventually(lambda: first.leading, 20, what="the first one leads")
+
+        async def stand_still(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(first, "_send", stand_still)
+        async with supervised(toy_urls, broker.bootstrap) as (second, _):
+            await count_on(toy_database, account, counter, 3)
+            await eventually(lambda: outbox(toy_urls) == 0, 30, what="the other one says it")
+            assert second.leading
+    expected = said(toy_urls)
+    heard = await everything(broker.bootstrap, streams(expected))
+    assert sorted(heard.first_times) == expected
+
+
 async def count_on(database: Database, account: UUID, counter: UUID, times: int) -> None:
     for _ in range(times):
         await database.run(account, lambda tx: toy.count(tx, counter, toy.Count(2)))

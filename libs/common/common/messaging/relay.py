@@ -37,6 +37,8 @@ LEADER_OPTIONS = (
 )
 """The database too looks whether the leader is still there: it would keep the lock of a machine that lost its power for hours.
 A deletion need not outlive the database's crash: the row is only said again."""
+LEADER_SILENCE_SECONDS = 60
+"""The same for a process that stands still: its kernel answers. One that works asks again before all its sends can be late."""
 BATCH_ROWS = 2_000
 POLL_SECONDS = 0.1
 """What another replica of this service appended waits at most this long; our own commits wake the relay."""
@@ -109,10 +111,11 @@ class Relay:
 
     async def connect(self) -> psycopg.AsyncConnection[Any]:
         """To read and delete on."""
+        options = f"{LEADER_OPTIONS} -c idle_session_timeout={LEADER_SILENCE_SECONDS}s"
         return await psycopg.AsyncConnection.connect(
             self._database_url,
             autocommit=True,
-            **connection_options(f"igny8-{self._model.name}-relay", LEADER_OPTIONS),
+            **connection_options(f"igny8-{self._model.name}-relay", options),
         )
 
     async def _become_leader(self, connection: psycopg.AsyncConnection[Any]) -> bool:
