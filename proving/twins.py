@@ -1,5 +1,6 @@
 """All five services twice, on one set of databases and one Kafka, while tenants run pipelines: rebalanced, paused, judged."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Iterator
@@ -44,8 +45,9 @@ async def prove(size: int, seed: int, say: Say) -> Proved:
                 pauses += 1
                 say(min(1.0, rebalances / size))
             turn += 1
-        calm(field, report, lambda text: None)
-        findings = judge(field.evidence())
+        # In a thread: both wait, and the judge has event loops of its own.
+        await asyncio.to_thread(calm, field, report, lambda text: None)
+        findings = await asyncio.to_thread(judge, field.evidence())
     outcomes = [
         at_least("rebalances of all services", rebalances, size),
         at_least("processes paused for longer than a session", pauses, len(SERVICES)),
