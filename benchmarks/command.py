@@ -14,7 +14,7 @@ from benchmarks.parts import ACCOUNTS, MODEL, Parts
 from tests.support import toy
 
 SECONDS = 0.2
-TURNS = 4
+TURNS = 3
 COMMANDS_A_STREAM = 10
 ACCOUNT = ACCOUNTS[0]
 

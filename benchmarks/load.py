@@ -22,7 +22,7 @@ from benchmarks.pairs import Figure, ratio
 from benchmarks.parts import ACCOUNTS, Parts
 
 SECONDS = 0.2
-TURNS = 4
+TURNS = 3
 SHORT = 100
 LONG = 10_100
 """A snapshot is kept at every 200 events: a hundred after the last one are the mean of what is left to fold."""
