@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from common.jobs.worker import CONCURRENCY
 
 from benchmarks import calls, latency
 from benchmarks.parts import Parts
@@ -27,7 +28,7 @@ async def test_the_way_from_a_request_to_its_effect_elsewhere(
 
 
 async def test_calls_of_an_ai(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "CALLS", calls.CONCURRENCY)
+    monkeypatch.setattr(calls, "CALLS", CONCURRENCY)
     monkeypatch.setattr(calls, "IDEAL", calls.SECONDS)
     (figure,) = await calls.measure(parts, 1)
     assert figure.value > 1  # nothing is faster than the server that it waits for
