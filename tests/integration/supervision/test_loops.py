@@ -50,7 +50,6 @@ async def service(
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr("common.service.Loop", FaultyLoop)
-        patch.setattr("common.supervision.FIRST_PAUSE", 0.5)  # a look at /readyz has to fall into it
         urls = stack.enter_context(service_database("publisher"))
         async with toy_service(urls, broker, tmp_path_factory.mktemp("toy")) as service:
             yield service
@@ -67,7 +66,7 @@ class FaultyLoop(Loop):
         super().__init__(name, self._until_it_happens)
         self._body = run
         self._raises = False
-        self._end: asyncio.Future[str] | None = None
+        self._hangs = asyncio.Event()
 
     def beat(self, error: str = "") -> None:
         if self._raises:
@@ -76,16 +75,15 @@ class FaultyLoop(Loop):
         super().beat(error)
 
     def befall(self, fault: str) -> None:
-        """`raises` at its next heartbeat; `returns` or `hangs` at once."""
+        """`raises` at its next heartbeat; `hangs` at once."""
         if fault == "raises":
             self._raises = True
         else:
-            assert self._end is not None
-            self._end.set_result(fault)
+            self._hangs.set()
 
     async def _until_it_happens(self, loop: Loop) -> None:
-        body = asyncio.ensure_future(self._body(loop))
-        self._end = end = asyncio.get_running_loop().create_future()
+        self._hangs.clear()
+        body, end = asyncio.ensure_future(self._body(loop)), asyncio.ensure_future(self._hangs.wait())
         try:
             await asyncio.wait({body, end}, return_when=asyncio.FIRST_COMPLETED)
             if body.done():
@@ -93,9 +91,9 @@ class FaultyLoop(Loop):
                 return
         finally:
             body.cancel()
-            await asyncio.gather(body, return_exceptions=True)
-        if end.result() == "hangs":
-            await asyncio.Event().wait()
+            end.cancel()
+            await asyncio.gather(body, end, return_exceptions=True)
+        await asyncio.Event().wait()
 
 
 def faulty(service: ToyService, name: str) -> FaultyLoop:
@@ -110,7 +108,7 @@ def test_no_loop_is_forgotten_here(service: ToyService) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "named"),
-    [("raises", "Fault: from inside"), ("returns", "ended by itself"), ("hangs", "no sign of life")],
+    [("raises", "Fault: from inside"), ("hangs", "no sign of life")],
 )
 async def test_each_is_named_and_comes_back(service: ToyService, fault: str, named: str) -> None:
     """All at once, as they do not depend on each other."""

@@ -10,7 +10,7 @@ import pytest
 from common.database import Database
 from common.eventsourcing.event import Meta
 from common.ids import new_id
-from common.jobs.worker import JobWorker
+from common.jobs.worker import JobWorker, _JobManager
 from common.supervision import Loop
 from procrastinate.manager import JobManager
 
@@ -118,7 +118,7 @@ async def test_a_heartbeat_that_fails_is_noticed(
 async def test_one_that_asks_for_no_job_any_more_is_noticed(
     worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = JobManager.fetch_job
+    fetch = _JobManager.fetch_job
     hanging = asyncio.Event()
 
     async def hang(*given: Any) -> Any:
@@ -127,7 +127,7 @@ async def test_one_that_asks_for_no_job_any_more_is_noticed(
         hanging.set()
         return await asyncio.Event().wait()
 
-    monkeypatch.setattr(JobManager, "fetch_job", hang)
+    monkeypatch.setattr(_JobManager, "fetch_job", hang)
     await red_then_green(worker, urls, database, naming="no job was asked for")
 
 
