@@ -121,9 +121,9 @@ async def test_one_that_asks_for_no_job_any_more_is_noticed(
     fetch = _JobManager.fetch_job
     hanging = asyncio.Event()
 
-    async def hang(*given: Any) -> Any:
+    async def hang(*given: Any, **named: Any) -> Any:
         if hanging.is_set():
-            return await fetch(*given)
+            return await fetch(*given, **named)
         hanging.set()
         return await asyncio.Event().wait()
 
