@@ -21,8 +21,8 @@ structlog.configure(  # the default draws every frame with its locals: seconds f
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """One real PostgreSQL for the whole run."""
-    with postgres_server() as server:
+    """One real PostgreSQL for the whole run. Hundreds of databases come and go: their files are not synced to the disk."""
+    with postgres_server(synced=False) as server:
         yield server
 
 

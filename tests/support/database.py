@@ -31,8 +31,9 @@ class ServiceUrls:
 class PostgresServer:
     """One embedded PostgreSQL in a temporary directory. Databases are copies of a template migrated once."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, synced: bool = True) -> None:
         self.directory = directory
+        self._options = () if synced else ("-c", "fsync=off")
         self._embedded = EmbeddedPostgres(directory / "postgres", "test")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +49,7 @@ class PostgresServer:
     def start(self) -> None:
         self._embedded.prepare()
         self._process = subprocess.Popen(
-            self._embedded.command,
+            [*self._embedded.command, *self._options],
             user=self._embedded.user,
             cwd=self._embedded.directory,
             stdout=(self.directory / "postgres.log").open("ab"),
@@ -105,10 +106,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, synced: bool = True) -> Iterator[PostgresServer]:
+    """Not `synced`, its data outlive every process, but not a crash of the machine."""
     with tempfile.TemporaryDirectory(prefix="igny8-pg-") as directory:
         Path(directory).chmod(0o755)
-        server = PostgresServer(Path(directory))
+        server = PostgresServer(Path(directory), synced=synced)
         server.start()
         try:
             yield server

@@ -121,22 +121,25 @@ class Side:
         finally:
             await producer.close()
 
-    async def _source(self, loop: Loop) -> None:
-        def wake() -> None:
-            for call in self.database.committed:
-                call()
-
-        source = CatchUpSource("publisher", self.database, self.broker.bootstrap, wake)
+    async def _control(self, loop: Loop) -> None:
         consumer = Consumer(
             self.broker.bootstrap,
             f"{self.name}.control",
             [CONTROL_TOPIC],
             embedded=self.broker.embedded,
-            take=source.take,
+            take=self._catch_up_source().take,
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(consumer.run(loop.beat))
-            group.create_task(source.run(loop.beat))
+        await consumer.run(loop.beat)
+
+    async def _source(self, loop: Loop) -> None:
+        await self._catch_up_source().run(loop.beat)
+
+    def _catch_up_source(self) -> CatchUpSource:
+        def wake() -> None:
+            for call in self.database.committed:
+                call()
+
+        return CatchUpSource("publisher", self.database, self.broker.bootstrap, wake)
 
     def heard(self) -> list[tuple[str, int]]:
         """Subject and version of everything heard, in the order it was handled."""

@@ -53,7 +53,7 @@ async def test_a_consumer_that_was_away_too_long_catches_up(
 ) -> None:
     with service_database("publisher") as speaking, service_database("planner") as listening:
         async with two_sides(speaking, listening, forgetful) as (speaker, listener):
-            speaker.start("relay", "source")
+            speaker.start("relay", "control", "source")
             listener.start("consumer", "asks")
             await speak(speaker, "", 20)
             await eventually(lambda: listener.heard() != [], 90, what="the listener is there")
@@ -123,7 +123,7 @@ async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases
                 await listener.stop()
                 for side in (speaker, listener):
                     side.broker = second
-                speaker.start("relay", "source")
+                speaker.start("relay", "control", "source")
                 listener.start("consumer", "asks")
                 await eventually(lambda: sorted(listener.heard()) == speaker.said(), 150, what="it caught up")
                 await listener.stop()
