@@ -905,15 +905,6 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_REPLICAS}::test_health_names_only_the_clock_that_is_far_off",
     ),
     Defect(
-        "paused-replica-repeats",
-        SIDE_BY_SIDE,
-        "a replica that stood still goes on with what others have handled since",
-        f"{_COMMON}/messaging/inbox.py",
-        "if item.event.event_id not in new:",
-        "if False:",
-        f"{_REPLICAS}::test_rebalances_and_a_pause_lose_double_and_reorder_nothing",
-    ),
-    Defect(
         "paused-replicas-jobs-left",
         SIDE_BY_SIDE,
         "nobody takes up the jobs of a replica that stands still",
