@@ -32,14 +32,35 @@ def urls(service_database: Callable[[str], AbstractContextManager[ServiceUrls]])
         yield urls
 
 
+class Working(Loop):
+    """The supervised worker, and the tasks of its latest life; those of other tests share the event loop."""
+
+    def __init__(self, urls: ServiceUrls) -> None:
+        super().__init__("jobs", self._begin)
+        self.others = asyncio.all_tasks()
+        self.urls = urls
+        self.latest: JobWorker | None = None
+
+    async def _begin(self, loop: Loop) -> None:
+        self.latest = JobWorker(self.urls.service, ToyJobs(self.urls.service).handlers)
+        await self.latest.run(loop.beat)
+
+    def part(self, name: str) -> "asyncio.Task[Any] | None":
+        if name == "pool":
+            return self.latest._connector.pool._sched_runner if self.latest is not None else None
+        tasks = [task for task in asyncio.all_tasks() - self.others if task.get_name().startswith(name)]
+        return next((task for task in tasks if not task.done()), None)
+
+
 @pytest.fixture
-async def worker(urls: ServiceUrls) -> AsyncIterator[Loop]:
-    handlers = ToyJobs(urls.service).handlers
-    loop = Loop("jobs", lambda loop: JobWorker(urls.service, handlers).run(loop.beat))
-    loop.start()
-    await eventually(lambda: loop.healthy and task_named("worker loop") is not None, what="the worker works")
-    yield loop
-    await loop.stop()
+async def worker(urls: ServiceUrls) -> AsyncIterator[Working]:
+    worker = Working(urls)
+    worker.start()
+    await eventually(
+        lambda: worker.healthy and worker.part("worker loop") is not None, what="the worker works"
+    )
+    yield worker
+    await worker.stop()
 
 
 @pytest.fixture
@@ -66,11 +87,6 @@ def waiting(urls: ServiceUrls) -> list[Any]:
         return connection.execute("SELECT status FROM procrastinate_jobs").fetchall()
 
 
-def task_named(name: str) -> "asyncio.Task[Any] | None":
-    tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(name) and not task.done()]
-    return tasks[0] if tasks else None
-
-
 async def red_then_green(loop: Loop, urls: ServiceUrls, database: Database, *, naming: str) -> None:
     await eventually(lambda: not loop.healthy and naming in loop.detail, what=f"it is red about {naming}")
     await eventually(lambda: loop.healthy, what="a new worker works")
@@ -84,21 +100,12 @@ async def red_then_green(loop: Loop, urls: ServiceUrls, database: Database, *, n
     ["job-worker", "worker loop", "update_heartbeats", "poll_jobs_to_abort", "listener", "pool"],
 )
 async def test_a_part_that_ends_is_noticed(
-    part: str, worker: Loop, urls: ServiceUrls, database: Database
+    part: str, worker: Working, urls: ServiceUrls, database: Database
 ) -> None:
-    if part == "pool":
-        ours = database.pool._sched_runner
-        (task,) = [
-            task
-            for task in asyncio.all_tasks()
-            if task.get_name().endswith("-scheduler") and task is not ours
-        ]
-        naming = "connection pool"
-    else:
-        found = task_named(part)
-        assert found is not None
-        task, naming = found, {"worker loop": "was cancelled"}.get(part, part)
+    task = worker.part(part)
+    assert task is not None
     task.cancel()
+    naming = {"worker loop": "was cancelled", "pool": "connection pool"}.get(part, part)
     await red_then_green(worker, urls, database, naming=naming)
 
 
