@@ -85,6 +85,10 @@ class StreamConflict(Exception):
     """Another writer was faster: load again, decide again."""
 
 
+IN_THE_WAY = (StreamConflict, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""Nobody's fault: the same again may well succeed."""
+
+
 class EventTooLarge(Exception):
     """The public form of an event would not fit into a message; long lists travel in parts, bodies by reference."""
 
@@ -266,6 +270,17 @@ class Transaction(Sql):
             self._tenant_set = False
             self._loaded.clear()
         self.meta = meta
+
+    @asynccontextmanager
+    async def part(self) -> AsyncIterator[None]:
+        """A part that is undone as a whole when it raises; the transaction can go on without it."""
+        try:
+            async with self.connection.transaction():
+                yield
+        except BaseException:
+            self._tenant_set = False
+            self._loaded.clear()
+            raise
 
     async def _prepare(self) -> None:
         if not self._tenant_set and self._account_id is not None:
@@ -453,11 +468,7 @@ class Database:
             try:
                 async with self.transaction(account_id, meta) as tx:
                     return await work(tx)
-            except (
-                StreamConflict,
-                psycopg.errors.DeadlockDetected,
-                psycopg.errors.SerializationFailure,
-            ) as error:
+            except IN_THE_WAY as error:
                 if attempt == ATTEMPTS:
                     raise
                 log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)

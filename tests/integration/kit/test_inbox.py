@@ -147,10 +147,12 @@ class TestPoison:
     ) -> None:
         bad, good = new_id(), new_id()
         accounts = sorted((new_id() for _ in range(3)), key=lambda account: account.bytes)
-        transactions: dict[UUID, set[int]] = {account: set() for account in accounts}
+        tried: dict[UUID, int] = dict.fromkeys(accounts, 0)
+        transactions: set[int] = set()
 
         async def poison(event: Heard[SiteConnected], tx: Transaction) -> None:
-            transactions[event.account_id].add(int(await tx.scalar("SELECT pg_current_xact_id()::text")))
+            tried[event.account_id] += 1
+            transactions.add(int(await tx.scalar("SELECT pg_current_xact_id()::text")))
             if event.data.site_id == bad:
                 raise ValueError("cannot be handled")
 
@@ -167,13 +169,29 @@ class TestPoison:
             (f"integration-{bad}", "retrying", 1),
             (f"integration-{bad}", "retrying", 0),  # nothing is wrong with it, it waits
         ]
-        # The first and the last account: together with all, then alone. The poisoned one: then one by one.
-        assert len(transactions[accounts[1]]) > 4
-        assert len(transactions[accounts[2]]) <= 2
+        # All together as far as the poison, each account by itself, and the poisoned one's events one by one.
+        assert [tried[account] for account in accounts] == [3 + 3, 4 + 4 + 5, 3]
+        assert len(transactions) == 2, "one is rolled back, the other has all of it"
         assert await inbox.next_offsets() == {(TOPIC, 0): 12}
         await inbox.take(messages)
         assert len(heard(toy_urls)) == 10
         assert len(letters(toy_urls)) == 2
+
+    async def test_what_the_failed_one_did_is_undone_and_its_neighbour_starts_from_the_truth(
+        self, source: Source, toy_database: Database, toy_urls: ServiceUrls
+    ) -> None:
+        account, bad, counter = new_id(), new_id(), new_id()
+
+        async def count_and_fail(event: Heard[SiteConnected], tx: Transaction) -> None:
+            await toy.count(tx, counter, toy.Count(1))
+            if event.data.site_id == bad:
+                raise ValueError("cannot be handled")
+
+        inbox = Inbox(CONSUMER, "life-1", toy_database, listening(count_and_fail))
+        await inbox.take([source.message(account, site) for site in (new_id(), bad, new_id())])
+        stored = rows(toy_urls, "SELECT version FROM events ORDER BY version")
+        assert stored == [(1,), (2,)]
+        assert len(heard(toy_urls)) == 2
 
     async def test_later_events_of_its_stream_wait_behind_it(
         self, source: Source, toy_database: Database, toy_urls: ServiceUrls

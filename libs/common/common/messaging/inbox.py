@@ -1,14 +1,15 @@
 """The inbox: takes in a batch of messages exactly once, in one transaction, whatever Kafka delivers how often.
 
 A batch first goes optimistically, all together and pipelined. When something in it fails, the transaction is rolled
-back and the batch goes again one account, then one event, at a time; what still fails is parked as a dead letter and
-its neighbours pass. The database's `next_offset` is the truth about progress; Kafka's commits only follow it.
+back and the batch goes again, in one transaction too, but with a savepoint for each account, then for each event; what
+still fails is parked as a dead letter and its neighbours pass. The database's `next_offset` is the truth about progress;
+Kafka's commits only follow it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from opentelemetry.trace import SpanKind
 from common import telemetry
 from common.contracts import Contract
 from common.crash_points import crash_point
-from common.database import Database, Transaction, is_away
+from common.database import ATTEMPTS, IN_THE_WAY, Database, Transaction, is_away
 from common.eventsourcing.event import Meta
 from common.ids import SYSTEM_ACCOUNT, stable_id
 from common.messaging import dead_letters
@@ -179,31 +180,34 @@ class Inbox:
     async def _take_apart(
         self, messages: Sequence[Message], arrived: Sequence[Arrived], broken: Sequence[Broken]
     ) -> None:
-        for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
-            items = list(group)
-            if len(items) == 1:
-                await self._take_one(items[0])
-                continue
-            try:
-                async with self._database.transaction(account_id) as tx:
-                    await self._take_together(tx, (), items, ())
-            except Exception as error:
-                if is_away(error):
-                    raise
+        attempts = count(1)
+
+        async def apart(tx: Transaction) -> None:
+            last = next(attempts) == ATTEMPTS
+            for _, group in groupby(arrived, key=lambda item: item.event.account_id):
+                items = list(group)
+                if len(items) > 1:
+                    try:
+                        async with tx.part():
+                            await self._take_together(tx, (), items, ())
+                        continue
+                    except Exception as error:
+                        if is_away(error):
+                            raise
                 for item in items:
-                    await self._take_one(item)
-        async with self._database.transaction(None) as tx:
+                    await self._take_one(tx, item, last=last)
             await self._park_broken(tx, broken)
             await self._advance(tx, messages)
 
-    async def _take_one(self, item: Arrived) -> None:
-        async def alone(tx: Transaction) -> None:
-            await self._take_together(tx, (), [item], ())
+        await self._database.run(None, apart)
 
+    async def _take_one(self, tx: Transaction, item: Arrived, *, last: bool) -> None:
+        """Raises what may pass by itself, until the `last` attempt."""
         try:
-            await self._database.run(item.event.account_id, alone)
+            async with tx.part():
+                await self._take_together(tx, (), [item], ())
         except Exception as error:
-            if is_away(error):
+            if is_away(error) or (isinstance(error, IN_THE_WAY) and not last):
                 raise
             log.error(
                 "event_parked",
@@ -214,9 +218,9 @@ class Inbox:
                 error=repr(error),
                 exc_info=True,
             )
-            async with self._database.transaction(item.event.account_id) as tx:
-                await self._new_and_blocked(tx, [item])
-                await self._park(tx, item, repr(error))
+            tx.switch(item.event.account_id, Meta())
+            await self._new_and_blocked(tx, [item])
+            await self._park(tx, item, repr(error))
 
     async def _park(self, tx: Transaction, item: Arrived, error: str | None) -> None:
         await self._reactions.pass_by(item.event, tx)
