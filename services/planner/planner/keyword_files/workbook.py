@@ -4,12 +4,14 @@ import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile, ZipFile
-
-from openpyxl import load_workbook
 
 from planner.keyword_files.model import KeywordFileRefused, Limits, RefusalCode
 from planner.keyword_files.records import Record
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 _MAX_ROWS = 1_048_576  # of a sheet, by the format; a row number above it would loop over the rows between
 _MAX_COLUMNS = 256  # the widest export has about 40; wider cells would only cost memory
@@ -42,7 +44,7 @@ class WorkbookSheet:
     def records(self) -> Iterator[Record]:
         try:
             with self._path.open("rb") as file:
-                workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                workbook = _load(file)
                 sheet = workbook[self.sheet or ""]
                 sheet.reset_dimensions()  # what the file claims can be any size
                 rows = sheet.iter_rows(max_row=_MAX_ROWS, max_col=_MAX_COLUMNS, values_only=True)
@@ -51,6 +53,13 @@ class WorkbookSheet:
                     yield Record(number, [_text(value) for value in values[:width]])
         except _DAMAGE as error:
             raise _damaged(self._name) from error
+
+
+def _load(file: BinaryIO) -> "Workbook":
+    """Without a workbook nobody pays for openpyxl, which comes with numpy: half a second and 20 MB."""
+    from openpyxl import load_workbook
+
+    return load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
 def _text(value: object) -> str:
@@ -72,7 +81,7 @@ def open_sheets(path: Path, name: str, limits: Limits) -> list[WorkbookSheet]:
         with ZipFile(path) as archive:
             _check(archive, name, limits)
         with path.open("rb") as file:
-            workbook = load_workbook(file, read_only=True, keep_links=False)
+            workbook = _load(file)
             titles = [sheet.title for sheet in workbook.worksheets]
             workbook.close()
     except _DAMAGE as error:
