@@ -225,12 +225,14 @@ def _place(site: RealWordPress | None) -> WordPress | None:
     return WordPress(site.url, site.user, site.app_password) if site else None
 
 
-def run(
+@contextmanager
+def battle(
     wanted: Wanted,
     say: Callable[[str], None] = lambda text: None,
     heard: Callable[[Struck | Fault], None] = lambda each: None,
-) -> Report:
-    """Start a stack, disturb it as `wanted` says, and judge. `heard` gets every fault that fired, or did not."""
+) -> Iterator[tuple[Arena, Report]]:
+    """Start a stack, disturb it as `wanted` says, and judge; the stack ends with the context. `heard` gets every fault
+    that fired, or did not."""
     report = Report(wanted)
     began = time.monotonic()
     say("starting")
@@ -241,8 +243,8 @@ def run(
         if any(finding.found for finding in report.findings):
             report.logs = Path(tempfile.mkdtemp(prefix="igny8-prove-logs-"))
             shutil.copytree(field.product.stack.layout.logs, report.logs, dirs_exist_ok=True)
-    report.seconds = time.monotonic() - began
-    return report
+        report.seconds = time.monotonic() - began
+        yield field, report
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from proving.campaign import Report, Struck, Wanted, run, table
+from proving.campaign import Report, Struck, Wanted, battle, table
 from proving.faults import Fault
 from proving.outcome import Outcome
 
@@ -27,8 +27,11 @@ def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
             if each.recovery is None:
                 progress.print(f"[red]not recovered[/] {each.fault}")
 
-        report = run(wanted, lambda text: progress.update(task, description=escape(text)), heard)
-    screen.print(table(report))
+        with battle(wanted, lambda text: progress.update(task, description=escape(text)), heard) as (
+            _,
+            report,
+        ):
+            progress.print(table(report))
     _tell(report, screen)
     return report.outcomes()
 

@@ -106,7 +106,6 @@ def relay_without_rights(stack: Stack, service: str) -> Iterator[None]:
             connection.execute(sql.SQL("GRANT SELECT ON outbox TO {}").format(role))
 
 
-@pytest.mark.kafka
 class Collector:
     """Takes in traces by OTLP over HTTP, and remembers whose they were."""
 
@@ -145,6 +144,7 @@ def collector() -> Iterator[Collector]:
         made.server.shutdown()
 
 
+@pytest.mark.kafka
 class TestWithPartsOfOthers:
     @pytest.fixture(scope="class")
     @staticmethod

@@ -1,10 +1,10 @@
 """The machine behind `prove --sabotage`: what is planted is caught, and nothing else counts as caught."""
 
 import os
-import random
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ async def plant(*defects: Defect) -> list[Verdict]:
 
 
 async def test_a_sample_of_the_defects_is_caught() -> None:
-    seed = random.randrange(1_000_000)
+    seed = date.today().toordinal()  # others every day
     print(f"./igny8 prove --sabotage --sample 2 --seed {seed}")
     chosen = sabotage.sample(DEFECTS, 2, seed)
     assert chosen == sabotage.sample(DEFECTS, 2, seed)
