@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from common.database import Database, Transaction
+from common.database import Database, Transaction, is_away
 from common.eventsourcing.event import Meta
 from common.ids import new_id
 from common.jobs import worker as worker_module
@@ -21,7 +21,7 @@ from tests.integration.kit.toy_worker import BRISK, JOB, SCHEMA, ToyJobs
 from tests.parts.ports import eventually
 from tests.parts.process import Process
 from tests.support import toy
-from tests.support.database import ServiceUrls
+from tests.support.database import PostgresServer, ServiceUrls
 
 ACCOUNT = new_id()
 
@@ -88,6 +88,22 @@ async def test_a_job_is_there_exactly_if_its_transaction_commits(
     assert rows(toy_urls, "SELECT DISTINCT account_id FROM toy_jobs") == [(ACCOUNT,)]
     await eventually(lambda: rows(toy_urls, "SELECT * FROM procrastinate_jobs") == [], what="it is forgotten")
     await eventually(lambda: worker.healthy, what="the worker gave its first sign of life")
+
+
+async def test_a_connection_cut_before_it_is_asked_for_is_the_databases_absence(
+    toy_database: Database, postgres: PostgresServer
+) -> None:
+    """As with any other statement: procrastinate's own errors would hide whose fault it is."""
+
+    async def cut(tx: Transaction) -> None:
+        pid = await tx.scalar("SELECT pg_backend_pid()")
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        await tx.defer(JOB, name="nobody")
+
+    with pytest.raises(psycopg.OperationalError) as raised:
+        await toy_database.run(ACCOUNT, cut)
+    assert is_away(raised.value)
 
 
 async def test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds(

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import procrastinate
 import psycopg
+from procrastinate.exceptions import ConnectorException
 
 from common.eventsourcing.event import Meta
 
@@ -37,15 +38,22 @@ class Job:
         at: datetime | None = None,
         priority: int | None = None,
     ) -> None:
-        """Insert the job on `connection`; it is visible to workers when that transaction commits."""
-        await _deferrer.configure_task(
+        """Insert the job on `connection`; it is visible to workers when that transaction commits.
+
+        Raises psycopg's errors, as any statement does: who has to tell an absence from a fault knows no others.
+        """
+        task = _deferrer.configure_task(
             self.name,
             queue="jobs",
             priority=self.priority if priority is None else priority,
             schedule_at=at,
             connection=connection,
-        ).defer_async(
-            account_id=str(account_id),
-            meta=msgspec.to_builtins(meta),
-            arguments=msgspec.to_builtins(arguments),
         )
+        try:
+            await task.defer_async(
+                account_id=str(account_id),
+                meta=msgspec.to_builtins(meta),
+                arguments=msgspec.to_builtins(arguments),
+            )
+        except ConnectorException as error:
+            raise error.__cause__ or error from None
