@@ -2,9 +2,12 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
+from typing import cast
 
 import psycopg
 import pytest
+from common.api import idempotency
 from common.api.idempotency import LARGEST_BODY, LONGEST_KEY
 from common.ids import new_id
 
@@ -74,10 +77,52 @@ async def test_while_the_first_is_running_the_second_is_told_so(api: ToyApi) -> 
     assert (await api.post(account, {}, "k")).status_code == 201
 
 
+async def test_a_request_that_takes_long_keeps_its_key(
+    api: ToyApi, toy_urls: ServiceUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its process lives, however short the time is after which it counts as dead."""
+    monkeypatch.setattr(idempotency, "RENEWED_SECONDS", 0.05)
+
+    def locked_until() -> datetime:
+        with psycopg.connect(toy_urls.owner) as connection:
+            row = connection.execute("SELECT locked_until FROM idempotency_keys").fetchone()
+        assert row
+        return cast("datetime", row[0])
+
+    account = new_id()
+    api.temper.go_on.clear()
+    first = asyncio.create_task(api.post(account, {}, "k"))
+    await eventually(lambda: api.temper.began.total() == 1, what="the first one runs")
+    for _ in range(2):
+        before = locked_until()
+        await eventually(lambda: locked_until() > before, what="its lock is renewed")  # noqa: B023
+    api.temper.go_on.set()
+    assert (await first).status_code == 201
+    assert (await api.post(account, {}, "k")).status_code == 201
+
+
+async def test_after_a_crash_the_key_is_free_within_seconds(
+    api: ToyApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "LOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(idempotency, "RENEWED_SECONDS", 0.05)
+    account = new_id()
+    api.temper.go_on.clear()
+    first = asyncio.create_task(api.post(account, {}, "k"))
+    await eventually(lambda: api.temper.began.total() == 1, what="the first one runs")
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    api.temper.go_on.set()
+    statuses: list[int] = []
+    while 201 not in statuses:
+        statuses.append((await api.post(account, {}, "k")).status_code)
+    assert set(statuses) == {409, 201}
+
+
 async def test_after_a_crash_in_between_the_repetition_finds_what_was_done(
     api: ToyApi, toy_urls: ServiceUrls
 ) -> None:
-    """The process is gone between its work and the answer: the key's row stays locked for a minute."""
+    """The process is gone between its work and the answer: the key's row stays locked for seconds."""
     account = new_id()
     api.temper.go_on.clear()
     first = asyncio.create_task(api.post(account, {"times": 3}, "k"))

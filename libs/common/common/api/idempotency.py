@@ -1,25 +1,28 @@
 """`Idempotency-Key` on every POST: the same request gives the same answer for 24 hours.
 
-A key's row is taken before the route runs and filled with the answer after it. A process that dies in between leaves the row
-locked for a minute; then the request may run again, and the ids it makes are the same (`CallerOf.new_id`), so that
-its commands find what they already did.
+A key's row is taken before the route runs and filled with the answer after it. Its lock lasts for seconds and is renewed
+while the route runs. After those seconds, where a process died in between, the request may run again, and the ids it
+makes are the same (`CallerOf.new_id`), so that its commands find what they already did.
 """
 
+import asyncio
 import hashlib
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.api.envelope import failure
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, InvalidIdentity
-from common.database import Transaction
+from common.database import Database, Transaction
 
 LARGEST_BODY = 1_000_000
 """Larger bodies (imports) are streamed; they are idempotent by their content instead."""
-LOCKED_SECONDS = 60
+LOCKED_SECONDS, RENEWED_SECONDS = 10.0, 3.0
 LONGEST_KEY = 200
 
 
@@ -80,7 +83,12 @@ class IdempotencyMiddleware:
         elif known is not None:
             await request.answer(known["status"], known["headers"], bytes(known["body"]))
         else:
-            status, headers, body = await request.run()
+            holding = asyncio.create_task(_hold(runtime.database, account_id, key))
+            try:
+                status, headers, body = await request.run()
+            finally:
+                holding.cancel()
+                await asyncio.gather(holding, return_exceptions=True)
             async with runtime.database.transaction(account_id) as tx:
                 await _keep(tx, key, status, headers, body)
 
@@ -105,6 +113,19 @@ async def _take(tx: Transaction, key: str, fingerprint: str) -> dict[str, Any] |
         "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE key = %(key)s", {"key": key}
     )
     return dict(row) if row else None
+
+
+async def _hold(database: Database, account_id: UUID, key: str) -> None:
+    """Renew the key's lock until cancelled; where the database is away for longer, the request may run a second time."""
+    while True:
+        await asyncio.sleep(RENEWED_SECONDS)
+        with suppress(psycopg.Error):
+            async with database.transaction(account_id) as tx:
+                await tx.execute(
+                    "UPDATE idempotency_keys SET locked_until = now() + make_interval(secs => %(lock)s)"
+                    " WHERE key = %(key)s AND status IS NULL",
+                    {"key": key, "lock": LOCKED_SECONDS},
+                )
 
 
 async def _keep(tx: Transaction, key: str, status: int, headers: list[list[str]], body: bytes) -> None:
