@@ -424,7 +424,6 @@ class Database:
             min_size=2,
             max_size=self._pool_size,
             open=False,
-            check=_still_there,
             kwargs=connection_options(f"igny8-{self.model.name}"),
         )
 
@@ -447,7 +446,7 @@ class Database:
         self, account_id: UUID | None, meta: Meta | None = None
     ) -> AsyncIterator[Transaction]:
         """Open one transaction, without retries. `account_id` None sees no tenant's row (lookups, machinery)."""
-        async with self.pool.connection() as connection, connection.transaction():
+        async with self._connection() as connection, connection.transaction():
             tx = Transaction(connection, self.model, account_id, meta or Meta())
             yield tx
             if tx.recorded_something:
@@ -457,6 +456,16 @@ class Database:
         if tx.said_something:
             for wake in self.committed:
                 wake()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """One that has not ended while it lay in the pool, whose own check would sleep longer after each ended one."""
+        while True:
+            async with self.pool.connection() as connection:
+                if await _still_there(connection):
+                    yield connection
+                    return
+                await connection.close()  # the pool makes a new one in its place
 
     async def run(
         self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
@@ -475,16 +484,20 @@ class Database:
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
 
 
-async def _still_there(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Raises psycopg's errors for a connection that has ended while it lay in the pool.
+async def _still_there(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether a pooled connection can be used.
 
     A server that ends a connection says so, or its end closes the socket: where nothing has come in, a round trip before
     every transaction would tell no more.
     """
-    arrived = select.poll()
-    arrived.register(connection.fileno(), select.POLLIN)
-    if arrived.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+    try:
+        arrived = select.poll()
+        arrived.register(connection.fileno(), select.POLLIN)
+        if arrived.poll(0):
+            await AsyncConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return False
+    return True
 
 
 def is_away(error: BaseException) -> bool:

@@ -1,5 +1,8 @@
 """The corners of a transaction: rows in bulk, nothing to do, no tenant, and a writer that is always in the way."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -10,6 +13,7 @@ from common.eventsourcing.event import Meta
 from common.ids import new_id
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
+from psycopg_pool.base import AttemptWithBackoff
 
 from tests.support import toy
 from tests.support.database import ServiceUrls
@@ -112,6 +116,30 @@ async def test_a_connection_that_ended_in_the_pool_is_not_handed_out(
     for _ in ended:
         async with toy_database.transaction(None) as tx:
             assert await tx.scalar("SELECT 1") == 1
+
+
+async def test_however_many_connections_ended_nobody_waits_for_longer_and_longer(
+    toy_urls: ServiceUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool's own check sleeps after each connection it finds ended: fifteen seconds after five of them."""
+    database = Database(toy_urls.service, toy.MODEL, pool_size=6)
+    await database.open()
+    try:
+        async with AsyncExitStack() as together:
+            for _ in range(6):
+                tx = await together.enter_async_context(database.transaction(None))
+                await tx.scalar("SELECT 1")
+        monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 3600.0)
+        with psycopg.connect(toy_urls.service, autocommit=True) as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            ).fetchall()
+        assert ended == [(True,)] * 6
+        async with asyncio.timeout(20), database.transaction(None) as tx:
+            assert await tx.scalar("SELECT 1") == 1
+    finally:
+        await database.close()
 
 
 @pytest.mark.parametrize("error", [StreamConflict(), psycopg.errors.DeadlockDetected()])
