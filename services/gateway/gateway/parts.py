@@ -6,6 +6,7 @@ from typing import Annotated
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentitySigner
 from common.auth.tokens import TokenSigner, TokenVerifier
+from common.mail import Mailer, open_mailer
 from fastapi import Depends, Request
 
 from gateway.activity.live import LiveUpdates
@@ -26,6 +27,7 @@ class PartsOf:
     access: TokenSigner
     access_verifier: TokenVerifier
     live: LiveUpdates
+    mailer: Mailer
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
 
@@ -40,6 +42,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
+        mailer=open_mailer(runtime.settings),
     )
 
 

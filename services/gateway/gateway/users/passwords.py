@@ -19,8 +19,8 @@ _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 COMMON = frozenset((files("gateway.users") / "common_passwords.txt").read_text().split())
 
 
-def check_rules(password: str, email: str) -> None:
-    """Raises 400 naming the rule that is broken."""
+def check_rules(password: str, email: str, field: str = "password") -> None:
+    """Raises 400 for the field, naming the rules that are broken."""
     lowered = password.lower()
     broken = [
         message
@@ -36,7 +36,7 @@ def check_rules(password: str, email: str) -> None:
         if not fine
     ]
     if broken:
-        raise validation("password", "; ".join(broken))
+        raise validation(field, "; ".join(broken))
 
 
 async def hash_password(password: str) -> str:
