@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -90,6 +91,8 @@ def signed_in(shared: Shared, client: Client) -> httpx.Client:
 def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
     """What a tenant sees in its lists, and the objects that only their id leads to."""
     account = http.get("/api/v1/account/").json()["data"]["id"]
+    invited = {"email": f"{uuid4().hex}@example.com", "role": "editor"}
+    assert http.post("/api/v1/account/invitations/", json=invited).status_code == 201
     product = shared.product
     unlisted = {
         "/api/v1/planner/imports/": product.scalar(

@@ -133,7 +133,7 @@ class FolderMailer:
     def _write(self, mail: Mail) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{mail.id}.eml"
-        beside = path.with_name(f".{path.name}")
+        beside = self._folder / f".{mail.id}"  # no .eml yet for who looks for those
         beside.touch(mode=0o600)
         beside.write_bytes(bytes(mail.message(self._sender)))
         beside.replace(path)

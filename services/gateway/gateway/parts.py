@@ -1,5 +1,6 @@
 """What the gateway's routes need beside the kit: signing keys, access tokens, throttle, live updates."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from gateway.users.throttle import LoginThrottle
 ACCESS_ISSUER = "igny8-gateway"
 ACCESS_AUDIENCE = "igny8-api"
 ACCESS_SECONDS = 3600
+SIGNING_IN_AT_ONCE = 4
+"""Keeps the threads that hash passwords busy, and most of the pool's connections for everybody else."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class PartsOf:
     live: LiveUpdates
     mailer: Mailer
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    signing_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGNING_IN_AT_ONCE))
 
 
 def make_parts(runtime: RuntimeOf) -> PartsOf:

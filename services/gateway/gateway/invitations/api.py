@@ -257,6 +257,7 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, com
     """`command_of` makes the command of the time at which a mail that is sent now ends."""
 
     async def work(tx: Transaction) -> Row:
+        await invitation_row(tx, invitation_id)
         command: InvitationCommand = command_of(await _end(tx))
         if (await tx.handle(INVITATION, invitation_id, command)).events and isinstance(
             command, ResendInvitation

@@ -174,19 +174,8 @@ async def login(body: LoginIn, runtime: Runtime, parts: Parts, request: Request)
     email = normal_email(body.email)
     index = await email_index(runtime.secrets, email)
     await parts.throttle.attempt(_address(request), index)
-    async with runtime.database.transaction(None) as tx:
-        found = await find_by_email(tx, index)
-    user = await _user(runtime, *found) if found else None
-    hashed = (await _fields(runtime, user)).read("password", user["password_cipher"]) if user else None
-    if not await verify_password(body.password, hashed) or user is None or not user["is_active"]:
-        await parts.throttle.failed(index)
-        raise ApiError("INVALID_CREDENTIALS", "E-mail or password is wrong.", status=401)
-
-    async def work(tx: Transaction) -> sessions.RefreshToken:
-        return await sessions.begin(tx, user["user_id"], session_id)
-
-    session_id = new_id()
-    refresh = await runtime.database.run(user["account_id"], work, request_meta(request, user["user_id"]))
+    async with parts.signing_in:
+        refresh = await _sign_in(runtime, parts, index, body.password, request)
     return signed_in(parts, refresh, body.cookie)
 
 
@@ -359,6 +348,25 @@ async def _user(runtime: RuntimeOf, account_id: UUID, user_id: UUID) -> Row | No
 
 async def _fields(runtime: RuntimeOf, user: Row) -> Fields:
     return Fields(await runtime.secrets.data_key(user["account_id"]), user["user_id"])
+
+
+async def _sign_in(
+    runtime: RuntimeOf, parts: PartsOf, index: str, password: str, request: Request
+) -> sessions.RefreshToken:
+    """Raises 401, after the same work, for a wrong password and an unknown e-mail."""
+    async with runtime.database.transaction(None) as tx:
+        found = await find_by_email(tx, index)
+    user = await _user(runtime, *found) if found else None
+    hashed = (await _fields(runtime, user)).read("password", user["password_cipher"]) if user else None
+    if not await verify_password(password, hashed) or user is None or not user["is_active"]:
+        await parts.throttle.failed(index)
+        raise ApiError("INVALID_CREDENTIALS", "E-mail or password is wrong.", status=401)
+    user_id, session_id = user["user_id"], new_id()
+
+    async def work(tx: Transaction) -> sessions.RefreshToken:
+        return await sessions.begin(tx, user_id, session_id)
+
+    return await runtime.database.run(user["account_id"], work, request_meta(request, user_id))
 
 
 def signed_in(

@@ -1,6 +1,7 @@
 """Passwords: the rules (PRODUCT §1), and argon2id in threads of its own."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
@@ -13,8 +14,8 @@ SHORTEST, LONGEST = 8, 256
 
 # OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 _hashing = PasswordHash((Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1),))
-# A flood of logins queues here instead of taking all memory and both cores.
-_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+# A flood of logins queues here instead of taking all memory and all cores: half of them stay for everybody else.
+_threads = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="argon2")
 
 COMMON = frozenset((files("gateway.users") / "common_passwords.txt").read_text().split())
 
