@@ -1,39 +1,41 @@
 """Another tenant sees nothing and changes nothing, on every route of the public API and in every table."""
 
+import quopri
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
+from common.auth.permissions import ROUTES
 from common.contracts.base import SERVICES
 from igny8_local.demo.client import Client
 from psycopg import sql
 
 from tests.e2e.conftest import Shared
+from tests.parts.ports import wait_for
 from tests.support.product import few_keywords
 from tests.support.walk import (
     CannotFill,
     Known,
     Operation,
+    fill,
     foreign_requests,
     learn,
     operations,
     uuids,
 )
 
-PUBLIC = {
-    "POST /api/v1/auth/register/",
-    "POST /api/v1/auth/login/",
-    "POST /api/v1/auth/refresh/",
-    "POST /api/v1/auth/logout/",
-    "GET /api/v1/writer/images/{image_id}/file/",
-}
 STREAM = "GET /api/v1/events/"
 NAME_NOTHING = {
     "PATCH /api/v1/auth/me/",
+    "POST /api/v1/auth/logout-all/",
+    "POST /api/v1/auth/change-password/",
+    "PATCH /api/v1/account/",
     "POST /api/v1/account/sites/",
     "POST /api/v1/billing/estimate/",
 }
@@ -50,8 +52,13 @@ def document(shared: Shared) -> dict[str, Any]:
 def guarded(document: dict[str, Any]) -> list[Operation]:
     """All operations that need a caller."""
     found = list(operations(document))
-    assert {str(each) for each in found} >= {*PUBLIC, *NAME_NOTHING, STREAM}
-    return [each for each in found if str(each) not in PUBLIC]
+    assert {str(each) for each in found} >= {*NAME_NOTHING, STREAM}
+    return [each for each in found if not public(each)]
+
+
+def public(operation: Operation) -> bool:
+    asked = ROUTES.asked(operation.method.upper(), operation.path)
+    return asked is not None and asked.permission == "public"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,8 @@ def signed_in(shared: Shared, client: Client) -> httpx.Client:
 def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
     """What a tenant sees in its lists, and the objects that only their id leads to."""
     account = http.get("/api/v1/account/").json()["data"]["id"]
+    invited = {"email": f"{uuid4().hex}@example.com", "role": "editor"}
+    assert http.post("/api/v1/account/invitations/", json=invited).status_code == 201
     product = shared.product
     unlisted = {
         "/api/v1/planner/imports/": product.scalar(
@@ -219,6 +228,68 @@ class TestLists:
                     assert not answer.json()["data"].get("results"), operation
                 asked += 1
         assert asked > 20
+
+
+@pytest.fixture(scope="module")
+def editor(shared: Shared, as_them: httpx.Client) -> Iterator[httpx.Client]:
+    """An editor of tenant A, invited to a new site of its own."""
+    site = as_them.post("/api/v1/account/sites/", json={"name": "Another"}).json()["data"]["id"]
+    email = f"{uuid4().hex}@example.com"
+    invitation = {"email": email, "role": "editor", "site_ids": [site]}
+    assert as_them.post("/api/v1/account/invitations/", json=invitation).status_code == 201
+
+    def mailed() -> str:
+        texts = [path.read_text() for path in shared.product.stack.layout.mail.glob("*.eml")]
+        # Quoted-printable writes = as =3D and may break a line anywhere.
+        mine = [quopri.decodestring(text).decode() for text in texts if email in text]
+        return re.findall(r"token=(\S+)", mine[0])[0] if mine else ""
+
+    body = {"token": wait_for(mailed, what="the invitation's mail"), "password": "Correct-Horse-7"}
+    made = as_them.post("/api/v1/auth/invitations/accept/", json=body).json()["data"]
+    headers = {"Authorization": f"Bearer {made['access']}"}
+    with httpx.Client(base_url=shared.product.url, headers=headers, timeout=30, trust_env=False) as http:
+        yield http
+
+
+class TestAnEditorOfOneSite:
+    def test_sees_nothing_of_the_others_in_any_service(
+        self, guarded: list[Operation], editor: httpx.Client, as_them: httpx.Client, theirs: Known
+    ) -> None:
+        account = as_them.get("/api/v1/account/").json()["data"]["id"]
+        hidden = theirs.all - {account}
+        asked = 0
+        for operation in guarded:
+            if operation.method != "get" or str(operation) == STREAM:
+                continue
+            answer = editor.get(fill(operation.path, theirs))
+            permission = ROUTES.asked("GET", operation.path)
+            assert permission is not None
+            if permission.permission not in ("read", "self"):
+                assert answer.status_code == 403, f"{operation}: {answer.text}"
+            elif "{" in operation.path:
+                assert answer.status_code == 404, f"{operation}: {answer.text}"
+            else:
+                assert answer.status_code == 200, f"{operation}: {answer.text}"
+                assert not uuids(answer.text) & hidden, operation
+            asked += 1
+        assert asked > 30
+
+    def test_sees_one_once_it_is_granted(
+        self, shared: Shared, editor: httpx.Client, as_them: httpx.Client, theirs: Known
+    ) -> None:
+        user_id = editor.get("/api/v1/auth/me/").json()["data"]["id"]
+        path = f"/api/v1/account/users/{user_id}/sites/"
+        granted = {"site_ids": [theirs.by_path["/api/v1/account/sites/"]]}
+        lists = ("planner/keywords", "writer/content", "publisher/publications", "automation/runs")
+        seen = {
+            each: [
+                http.get(f"/api/v1/{each}/").json()["data"]["count"]
+                for http in (editor, as_them)
+                if as_them.put(path, json=granted).status_code == 200
+            ]
+            for each in lists
+        }
+        assert all(mine == all_of_them > 0 for mine, all_of_them in seen.values()), seen
 
 
 def test_live_updates_tell_of_ones_own_things_only(

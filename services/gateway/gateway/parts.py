@@ -1,11 +1,13 @@
 """What the gateway's routes need beside the kit: signing keys, access tokens, throttle, live updates."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentitySigner
 from common.auth.tokens import TokenSigner, TokenVerifier
+from common.mail import Mailer, open_mailer
 from fastapi import Depends, Request
 
 from gateway.activity.live import LiveUpdates
@@ -15,6 +17,8 @@ from gateway.users.throttle import LoginThrottle
 ACCESS_ISSUER = "igny8-gateway"
 ACCESS_AUDIENCE = "igny8-api"
 ACCESS_SECONDS = 3600
+SIGNING_IN_AT_ONCE = 4
+"""Keeps the threads that hash passwords busy, and most of the pool's connections for everybody else."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class PartsOf:
     access: TokenSigner
     access_verifier: TokenVerifier
     live: LiveUpdates
+    mailer: Mailer
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    signing_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGNING_IN_AT_ONCE))
 
 
 def make_parts(runtime: RuntimeOf) -> PartsOf:
@@ -40,6 +46,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
+        mailer=open_mailer(runtime.settings),
     )
 
 

@@ -245,6 +245,50 @@ class TestLiveUpdates:
             frame = await asyncio.wait_for(anext(stream), 10)
         assert str(mine).encode() in frame
 
+    async def test_say_of_the_sites_that_somebody_may_see(self, gateway: Gateway, live: LiveUpdates) -> None:
+        account, site, other = new_id(), new_id(), new_id()
+        asked = {
+            each: AIOperationRequested(
+                operation_id=new_id(),
+                function="auto_cluster",
+                items=(),
+                maximum=10,
+                site_id=each,
+                sector_id=new_id(),
+            )
+            for each in (other, site)
+        }
+        paused = [PipelineRunPaused(run_id=new_id())]
+        reserved = [
+            CreditsReserved(operation_id=each.operation_id, amount=1, balance=2, available=1, expires_at="x")
+            for each in asked.values()
+        ]
+        await _take(gateway, live, _heard(account, *asked.values(), *reserved, *paused))
+        async with aclosing(live.stream(account, 0, [site])) as stream:
+            await anext(stream)  # the retry hint: the stream is open
+            for each in asked.values():
+                progress = ProgressReported(
+                    operation_id=each.operation_id,
+                    function="auto_cluster",
+                    phase="Saving",
+                    item=1,
+                    items=1,
+                    percent=90,
+                )
+                live.report(account, progress)
+            frames = [await asyncio.wait_for(anext(stream), 10) for _ in range(3)]
+        mine = str(asked[site].operation_id).encode()
+        names = [frame.split(b"event: ")[1].partition(b"\n")[0] for frame in frames]
+        assert names == [b"AIOperationRequested", b"CreditsReserved", b"ProgressReported"]
+        assert all(mine in frame for frame in frames)
+
+    async def test_end_after_a_while_so_that_who_may_see_what_is_asked_again(
+        self, live: LiveUpdates, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_module, "STREAM_SECONDS", 0.0)
+        async with aclosing(live.stream(new_id(), 0)) as stream:
+            assert [frame async for frame in stream] == [b"retry: 2000\n\n"]
+
     async def test_resume_after_the_last_event_seen(self, gateway: Gateway, live: LiveUpdates) -> None:
         account, runs = new_id(), [PipelineRunPaused(run_id=new_id()) for _ in range(3)]
         await _take(gateway, live, _heard(account, *runs))

@@ -58,7 +58,7 @@ async def events(
 ) -> StreamingResponse:
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
     return StreamingResponse(
-        parts.live.stream(caller.account_id, after),
+        parts.live.stream(caller.account_id, after, caller.site_ids),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
