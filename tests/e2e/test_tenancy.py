@@ -88,6 +88,9 @@ def signed_in(shared: Shared, client: Client) -> httpx.Client:
 def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
     """What a tenant sees in its lists, and the objects that only their id leads to."""
     account = http.get("/api/v1/account/").json()["data"]["id"]
+    # The only thing here that no run makes.
+    body = {"name": "Importer", "scopes": ["read"]}
+    assert http.post("/api/v1/auth/api-keys/", json=body).status_code == 201
     product = shared.product
     unlisted = {
         "/api/v1/planner/imports/": product.scalar(

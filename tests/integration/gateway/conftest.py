@@ -18,6 +18,7 @@ async def gateway(
         made = make_gateway(urls, secret_urls, tmp_path_factory.mktemp("gateway"))
         await made.runtime.database.open()
         yield made
+        await made.runtime.extras["gateway"].audit.flush()
         await made.runtime.database.close()
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from common.api.errors import forbidden, unauthorized
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, Identity, InvalidIdentity
-from common.auth.roles import Action, may
+from common.auth.roles import Action, may, scopes_allow
 from common.eventsourcing.event import Meta
 from common.ids import new_id, stable_id
 from common.telemetry import traceparent
@@ -67,11 +67,13 @@ class CallerOf:
         return sites is None or site_id in sites
 
     def require(self, action: Action) -> None:
-        """Raises 403 when the role may not do that (PRODUCT §1)."""
+        """Raises 403 when the role may not do that (PRODUCT §1), or the API key was not made for it."""
         if not may(self.identity.role, action):
             raise forbidden(
                 f"The role {self.identity.role} may not {action} here; ask an owner or admin of the account."
             )
+        if self.identity.api_key_id is not None and not scopes_allow(self.identity.scopes, action):
+            raise forbidden(f"This API key has no scope to {action}; use one that was made for it.")
 
 
 async def _caller(request: Request) -> CallerOf:

@@ -1,9 +1,13 @@
 """Roles, and what each may do (PRODUCT §1)."""
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 Role = Literal["owner", "admin", "editor", "viewer", "developer", "system_bot"]
 Action = Literal["read", "write", "approve", "manage", "billing"]
+
+Scope = Literal["read", "write", "ai", "publish", "webhook"]
+"""What an API key was made for."""
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -18,6 +22,19 @@ _MATRIX: dict[str, tuple[Action, ...]] = {
     "developer": ("read", "write", "approve", "manage", "billing"),
     "system_bot": ("read", "write", "approve"),
 }
+
+
+_SCOPES: dict[Action, tuple[Scope, ...]] = {
+    "read": ("read",),
+    "write": ("write", "ai"),
+    "approve": ("publish",),
+}
+"""The scopes of which one is needed; to manage an account or its billing takes a person."""
+
+
+def scopes_allow(scopes: Collection[str], action: Action) -> bool:
+    """Whether an API key with these scopes may do that."""
+    return any(scope in scopes for scope in _SCOPES.get(action, ()))
 
 
 def may(role: str, action: Action, *, editors_approve: bool = False) -> bool:
