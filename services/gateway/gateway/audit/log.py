@@ -39,6 +39,9 @@ RETRY_SECONDS = 1.0
 MOST_OUTCOMES = 10_000
 """Kept while the database is away; then the oldest ones stay unknown."""
 
+RECORD = "SELECT record_audit(%s::text::jsonb, %s::text::jsonb)"
+"""The function sets each row's tenant itself."""
+
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9_-]{1,40}")
 
@@ -127,12 +130,16 @@ class AuditLog:
     async def begin_in(self, tx: Transaction, entry: Entry, actor: str) -> None:
         """Begin the entry in a transaction, with which it is undone or comes to be; again when that is run again."""
         row = await self._row(entry, tx.account_id, actor, None)
-        await _record(tx, [row], [])
+        await tx.connection.execute(RECORD, (_json([row]), _json([])), prepare=True)
         entry.account_id, entry.id = tx.account_id, row["id"]
 
     def end(self, entry: Entry, status: int, made: UUID | None) -> None:
-        """Note the outcome. What is not the account's own (404) is no object of its log."""
-        object_id = None if status == 404 else entry.object_id or made
+        """Note the outcome. The object is what was made (201), else what the route names, else the task that was begun.
+
+        What is not the account's own (404) is no object of its log.
+        """
+        first, second = (made, entry.object_id) if status == 201 else (entry.object_id, made)
+        object_id = None if status == 404 else first or second
         self._ended.append(
             {"account_id": entry.account_id, "id": entry.id, "status": status, "object_id": object_id}
         )
@@ -191,8 +198,7 @@ class AuditLog:
                         written.set_result(None)
 
     async def _write(self, begun: list[dict[str, Any]], ended: list[dict[str, Any]]) -> None:
-        async with self._database.transaction(None) as tx:
-            await _record(tx, begun, ended)
+        await self._database.call(RECORD, (_json(begun), _json(ended)))
 
     async def _row(
         self, entry: Entry, account_id: UUID, actor: str, on_behalf_of: UUID | None
@@ -219,13 +225,8 @@ class AuditLog:
             return None
 
 
-async def _record(tx: Transaction, begun: list[dict[str, Any]], ended: list[dict[str, Any]]) -> None:
-    """One round trip; the function sets each row's tenant itself."""
-    await tx.connection.execute(
-        "SELECT record_audit(%s::text::jsonb, %s::text::jsonb)",
-        (msgspec.json.encode(begun).decode(), msgspec.json.encode(ended).decode()),
-        prepare=True,
-    )
+def _json(rows: list[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 async def noted(request: Request, account_id: UUID, user_id: UUID) -> None:
