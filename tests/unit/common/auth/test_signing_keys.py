@@ -13,6 +13,7 @@ from common.auth.signing_keys import (
     prepare_keys,
     read_keys,
     rotate_keys,
+    write_whole,
 )
 from common.auth.tokens import InvalidToken, TokenSigner, TokenVerifier
 
@@ -63,12 +64,22 @@ def test_two_rotations_in_a_row_lose_no_key(tmp_path: Path) -> None:
     assert ring.signing(NOW + LEAD_SECONDS + 1).kid == third.kid
 
 
-def test_a_key_that_the_schedule_does_not_know_yet_signs_nothing(tmp_path: Path) -> None:
-    """Whatever moment a reader looks at the directory in: the schedule is written before the key."""
-    prepare_keys(tmp_path, NOW)
+def test_a_rotation_that_stops_anywhere_lets_no_new_key_sign_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever moment a reader looks at the directory in, or the machine stops in."""
+    first = prepare_keys(tmp_path, NOW).signing(NOW)
+    signs: list[str] = []
+
+    def watched(path: Path, text: str, mode: int) -> None:
+        signs.append(read_keys(tmp_path).signing(NOW).kid)
+        write_whole(path, text, mode)
+        signs.append(read_keys(tmp_path).signing(NOW).kid)
+
+    monkeypatch.setattr("common.auth.signing_keys.write_whole", watched)
     rotate_keys(tmp_path, NOW)
-    schedule = json.loads((tmp_path / "signing.json").read_text())["signs_from"]
-    assert set(schedule) == set(kids(read_keys(tmp_path)))
+    assert len(signs) == 6
+    assert set(signs) == {first.kid}
 
 
 async def test_a_running_process_sees_the_rotation_of_another(
