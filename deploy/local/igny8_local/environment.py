@@ -64,6 +64,7 @@ def service_environment(
     defaults = {
         "IGNY8_OBJECTS": layout.objects.as_uri(),
         "IGNY8_PUBLISH_FOLDER": str(layout.published),
+        "IGNY8_MAIL": layout.mail.as_uri(),
     }
     if "IGNY8_MASTER_KEY" not in passed:
         defaults["IGNY8_MASTER_KEY"] = master_key(layout)

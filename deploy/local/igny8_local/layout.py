@@ -72,6 +72,11 @@ class Layout:
     def published(self) -> Path:
         return self.data_dir / "published"
 
+    @property
+    def mail(self) -> Path:
+        """Where e-mails lie as .eml files unless a server is named."""
+        return self.data_dir / "mail"
+
     def create(self) -> None:
         """Makes the directories; raises OSError where the place is not writable."""
         for directory in (

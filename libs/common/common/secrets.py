@@ -3,6 +3,7 @@
 Events and replicas carry a `SecretRef`; whoever makes the outside call resolves it then.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -19,6 +20,8 @@ from common.settings import Settings
 KEY_CACHE_SECONDS = 60.0
 """An erased account's data key is forgotten by every process after this long."""
 CONNECT_SECONDS = 5
+MOST_CONNECTIONS = 8
+"""Of one process: hundreds who sign in at once each need their account's key, and a server has about a hundred for all."""
 
 
 class SecretMissing(Exception):
@@ -54,6 +57,7 @@ class PostgresSecrets:
         self._url = url
         self._given_key = master_key
         self._cache: dict[UUID, tuple[float, DataKey]] = {}
+        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
 
     @property
     def _master(self) -> MasterKey:
@@ -63,9 +67,12 @@ class PostgresSecrets:
 
     @asynccontextmanager
     async def _tenant(self, account_id: UUID) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        async with await psycopg.AsyncConnection.connect(
-            self._url, connect_timeout=CONNECT_SECONDS, options="-c statement_timeout=10s"
-        ) as connection:
+        async with (
+            self._room,
+            await psycopg.AsyncConnection.connect(
+                self._url, connect_timeout=CONNECT_SECONDS, options="-c statement_timeout=10s"
+            ) as connection,
+        ):
             await connection.execute("SELECT set_config('app.account_id', %s, true)", (str(account_id),))
             yield connection
 

@@ -37,6 +37,15 @@ class Settings(BaseSettings):
     ai_image_model: str = Field(
         "", description="Image model of that endpoint; empty: images by the `local` provider."
     )
+    mail: SecretStr = Field(
+        SecretStr(""),
+        description="Gateway: smtp://user:password@host:587 (STARTTLS), smtps://… (TLS) or file:///directory of .eml files.",
+    )
+    mail_from: str = Field("IGNY8 <no-reply@localhost>", description="Sender of e-mails.")
+    console_url: str = Field(
+        "http://localhost:3000",
+        description="Address of the web console: where links in e-mails lead, and whose pages may use the refresh cookie.",
+    )
     otlp_endpoint: str = Field("", description="http(s)://host:4318 or file:///directory; empty: no traces.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     data_dir: Path = Field(Path(".igny8"), description="Where the embedded stack keeps its data.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from common.api.runtime import RuntimeOf
+from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.service import Service
@@ -25,21 +26,28 @@ from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
 from gateway.edge.forwarder import Forwarder
 from gateway.edge.routes import parse_upstreams
+from gateway.invitations import api as invitations_api
+from gateway.invitations import jobs as invitations_jobs
+from gateway.invitations import views as invitations_views
+from gateway.invitations.decisions import INVITATION
+from gateway.members import api as members_api
 from gateway.parts import PartsOf, make_parts
 from gateway.publish import publish
 from gateway.staff import views as staff_views
 from gateway.staff.decisions import STAFF
 from gateway.users import api as users_api
+from gateway.users import jobs as users_jobs
 from gateway.users import views as users_views
 from gateway.users.decisions import USER
 
 MODEL = ServiceModel(
     "gateway",
-    deciders=(ACCOUNT, USER, API_KEY, STAFF),
+    deciders=(ACCOUNT, USER, INVITATION, API_KEY, STAFF),
     publish=publish,
     projections=(
         accounts_views.PROJECTION,
         users_views.PROJECTION,
+        invitations_views.PROJECTION,
         api_keys_views.PROJECTION,
         staff_views.PROJECTION,
     ),
@@ -69,9 +77,12 @@ def _hears(runtime: RuntimeOf) -> Reactions:
 
 _ROUTERS: tuple[Any, ...] = (
     users_api.router,
+    invitations_api.accept_router,
     accounts_api.router,
     api_keys_api.router,
     audit_api.router,
+    members_api.router,
+    invitations_api.router,
     activity_api.router,
     openapi.router,
     documentation.router,
@@ -82,6 +93,18 @@ def _loops(runtime: RuntimeOf) -> tuple[Loop, ...]:
     return (Loop("api_key_uses", _parts(runtime).key_callers.write_uses_for_ever),)
 
 
+def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
+    mailer = _parts(runtime).mailer
+    return (users_jobs.handler(runtime, mailer), invitations_jobs.handler(runtime, mailer))
+
+
 SERVICE = Service(
-    name="gateway", model=MODEL, reactions=notes, routers=_ROUTERS, wrap=wrap, hears=_hears, loops=_loops
+    name="gateway",
+    model=MODEL,
+    reactions=notes,
+    routers=_ROUTERS,
+    jobs=_jobs,
+    wrap=wrap,
+    hears=_hears,
+    loops=_loops,
 )

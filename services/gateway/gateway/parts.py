@@ -1,5 +1,6 @@
 """What the gateway's routes need beside the kit: signing keys, access tokens, throttle, live updates."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentitySigner
 from common.auth.signing_keys import JWKS_FILE, WatchedKeys
 from common.auth.tokens import TokenSigner, TokenVerifier
+from common.mail import Mailer, open_mailer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, Request
 
@@ -19,6 +21,8 @@ from gateway.users.throttle import LoginThrottle
 ACCESS_ISSUER = "igny8-gateway"
 ACCESS_AUDIENCE = "igny8-api"
 ACCESS_SECONDS = 3600
+SIGNING_IN_AT_ONCE = 4
+"""Keeps the threads that hash passwords busy, and most of the pool's connections for everybody else."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class PartsOf:
     live: LiveUpdates
     audit: AuditLog
     key_callers: KeyCallers
+    mailer: Mailer
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    signing_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGNING_IN_AT_ONCE))
 
 
 def make_parts(runtime: RuntimeOf) -> PartsOf:
@@ -52,6 +58,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
         live=LiveUpdates(runtime.database),
         audit=AuditLog(runtime.database, runtime.secrets),
         key_callers=KeyCallers(runtime),
+        mailer=open_mailer(runtime.settings),
     )
 
 

@@ -16,6 +16,10 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             return public.AccountRegistered(
                 account_id=account_id, slug=slug, status=status, trial_ends_at=trial_ends_at
             )
+        case account.AccountChanged(account_id, slug):
+            return public.AccountChanged(account_id=account_id, slug=slug)
+        case account.SiteAccessChanged(user_id, site_ids):
+            return public.SiteAccessChanged(user_id=user_id, site_ids=site_ids)
         case account.MembershipChanged(user_id, role, active):
             return public.MembershipChanged(user_id=user_id, role=role, active=active)
         case account.SiteAdded() as site:

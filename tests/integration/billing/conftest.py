@@ -17,6 +17,7 @@ from billing.app import SERVICE, publish_default_card
 from billing.model import MODEL
 from common.api.app import make_app
 from common.auth.identity import HEADER, Identity, IdentitySigner, IdentityVerifier
+from common.auth.permissions import ROUTES, Routes
 from common.contracts import Contract, spec_of
 from common.contracts.gateway import AccountRegistered
 from common.contracts.operations import (
@@ -134,6 +135,7 @@ class _Runtime:
     database: Database
     replicas: ReplicaWaiter
     verifier: IdentityVerifier
+    routes: Routes = ROUTES
 
 
 @pytest.fixture

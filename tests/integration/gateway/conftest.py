@@ -17,7 +17,8 @@ async def gateway(
     with service_database("gateway") as urls, service_database("secrets") as secret_urls:
         made = make_gateway(urls, secret_urls, tmp_path_factory.mktemp("gateway"))
         await made.runtime.database.open()
-        yield made
+        async with made.working():
+            yield made
         await made.runtime.extras["gateway"].audit.flush()
         await made.runtime.database.close()
 

@@ -1,8 +1,14 @@
 """A gateway on real PostgreSQL databases, without Kafka: requests go through its edge in this process."""
 
+import asyncio
 import base64
+import re
 import secrets
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +19,7 @@ from common.api.app import make_app
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentityVerifier
 from common.database import Database
+from common.jobs.worker import JobWorker
 from common.messaging.direct import DirectProducer
 from common.objects import open_store
 from common.secrets import open_secrets
@@ -21,6 +28,7 @@ from gateway.app import SERVICE
 from gateway.keys import load_keys
 from starlette.types import ASGIApp
 
+from tests.parts.ports import eventually
 from tests.support.database import ServiceUrls
 
 PASSWORD = "Correct-Horse-7"
@@ -33,6 +41,38 @@ class Gateway:
     runtime: RuntimeOf
     app: ASGIApp
     urls: ServiceUrls
+    mail: Path
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """With its jobs being done."""
+        assert SERVICE.jobs is not None
+        worker = asyncio.create_task(
+            JobWorker(self.urls.service, SERVICE.jobs(self.runtime)).run(lambda: None)
+        )
+        try:
+            yield
+        finally:
+            worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await worker
+
+    def mailed(self, address: str) -> list[EmailMessage]:
+        """What was sent to an address."""
+        found = [
+            message_from_bytes(path.read_bytes(), policy=policy.default) for path in self.mail.glob("*.eml")
+        ]
+        return [message for message in found if message["To"] == address]
+
+    async def mailed_token(self, address: str, besides: Collection[str] = ()) -> str:
+        """The token of the next mail to an address that is none of `besides`."""
+
+        def tokens() -> list[str]:
+            texts = [message.get_content() for message in self.mailed(address)]
+            found = [re.findall(r"token=(\S+)", text)[0] for text in texts]
+            return [token for token in found if token not in besides]
+
+        return (await eventually(tokens, what=f"a mail to {address}"))[0]
 
     def client(self, token: str = "", address: str = "192.0.2.1") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(address, 1), raise_app_exceptions=False)
@@ -63,6 +103,20 @@ class Tenant:
     def client(self) -> httpx.AsyncClient:
         return self.gateway.client(self.registered["access"])
 
+    async def invite(self, role: str, site_ids: Collection[str] = ()) -> "Tenant":
+        """A member of this account, by invitation."""
+        email = f"{uuid4().hex}@example.com"
+        async with self.client() as client:
+            body = {"email": email, "role": role, "site_ids": list(site_ids)}
+            invited = await client.post("/api/v1/account/invitations/", json=body)
+        assert invited.status_code == 201, invited.text
+        async with self.gateway.client() as client:
+            body = {"token": await self.gateway.mailed_token(email), "password": PASSWORD}
+            accepted = await client.post("/api/v1/auth/invitations/accept/", json=body)
+        assert accepted.status_code == 201, accepted.text
+        data = accepted.json()["data"]
+        return Tenant(email, self.account_id, UUID(data["user_id"]), data, self.gateway)
+
 
 def make_gateway(
     urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = ""
@@ -77,6 +131,8 @@ def make_gateway(
         token_keys=keys,
         jwks=str(keys / "jwks.json"),
         upstreams=upstreams,
+        mail=(directory / "mail").as_uri(),
+        console_url="https://console.example.com",
     )
     database = Database(urls.service, SERVICE.model)
     runtime = RuntimeOf(
@@ -93,4 +149,4 @@ def make_gateway(
     own = make_app("gateway", SERVICE.routers)
     own.state.runtime = runtime
     assert SERVICE.wrap is not None
-    return Gateway(runtime, SERVICE.wrap(own, runtime), urls)
+    return Gateway(runtime, SERVICE.wrap(own, runtime), urls, directory / "mail")

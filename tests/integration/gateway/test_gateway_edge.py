@@ -175,7 +175,11 @@ class TestForwarding:
         ):
             assert response.status == 200
         identity = await edge.gateway.runtime.verifier.verify(edge.upstream.headers[-1][HEADER.lower()])
-        assert (identity.route, identity.user_id, identity.role) == ("writer.images.file", None, "anonymous")
+        assert (identity.route, identity.user_id, identity.role) == (
+            "writer/images/{}/file/",
+            None,
+            "anonymous",
+        )
 
     async def test_streams_an_upload_while_it_comes(
         self, edge: Running, client: aiohttp.ClientSession

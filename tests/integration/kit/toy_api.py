@@ -16,6 +16,7 @@ from common.api.envelope import answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
 from common.auth.identity import HEADER, Identity, IdentitySigner, IdentityVerifier
+from common.auth.permissions import Routes
 from common.database import Database, Transaction
 from common.ids import new_id
 from common.replicas.causal import ReplicaWaiter
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from tests.support import toy
 
 router = APIRouter(prefix="/api/v1/toy", tags=["toy"])
+ROUTES = Routes("path GET POST PUT/PATCH DELETE\ntoy/ read write write write")
 
 
 class Counting(BaseModel):
@@ -46,7 +48,6 @@ class Temper:
 
 @router.post("/counters/")
 async def make(body: Counting, caller: Caller, runtime: Runtime) -> Response:
-    caller.require("write")
     temper: Temper = runtime.extras["temper"]
     counter = caller.new_id("counter")
     temper.began[str(counter)] += 1
@@ -138,4 +139,5 @@ class _Runtime:
         self.database = database
         self.replicas = replicas
         self.verifier = verifier
+        self.routes = ROUTES
         self.extras = {"temper": temper}

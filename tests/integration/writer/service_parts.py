@@ -18,6 +18,7 @@ from common.ai.providers.local import LocalProvider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, Identity, IdentitySigner, IdentityVerifier
+from common.auth.permissions import ROUTES, Routes
 from common.clock import DatabaseClock
 from common.contracts import Contract, spec_of
 from common.contracts.gateway import AccountRegistered, SectorAdded, SiteAdded
@@ -70,6 +71,7 @@ class Runtime:
     producer: Silence = field(default_factory=Silence)
     secrets: Any = None
     clock: DatabaseClock = field(default_factory=DatabaseClock)
+    routes: Routes = ROUTES
 
     def engine(self, account_id: UUID) -> AIEngine:
         return AIEngine(self.provider, PostgresAnswers(self.database, account_id), self.objects)

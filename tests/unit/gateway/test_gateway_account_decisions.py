@@ -8,28 +8,39 @@ from gateway.accounts.decisions import (
     ACCOUNT,
     AccountCommand,
     AccountMissing,
+    AddMember,
     AddSector,
     AddSite,
     ArchiveSector,
     ArchiveSite,
+    ChangeAccount,
+    ChangeMember,
     ChangeSector,
     ChangeSite,
     ConfigureWordPress,
+    GrantSites,
+    OnlyTheOwnerMay,
+    OwnerNeeded,
     RegisterAccount,
     RestoreSector,
     RestoreSite,
     SectorMissing,
+    SeesAllSites,
     SiteMissing,
     SlugTaken,
     TooManyActiveSectors,
+    UserMissing,
 )
 from gateway.accounts.events import (
+    AccountChanged,
     AccountRegistered,
+    Member,
     MembershipChanged,
     SectorAdded,
     SectorArchived,
     SectorChanged,
     SectorRestored,
+    SiteAccessChanged,
     SiteAdded,
     SiteArchived,
     SiteChanged,
@@ -64,7 +75,7 @@ class TestWhenRegistered:
     def test_members_come_and_go(self) -> None:
         gone = MembershipChanged(OWNER, "owner", active=False)
         state = given(ACCOUNT)(*REGISTERED, gone).state
-        assert getattr(state, "members", None) == {}
+        assert getattr(state, "members", {})[OWNER] == Member("owner", active=False)
 
     def test_a_site_is_added_once(self) -> None:
         command = AddSite(SITE, "Blog", "blog", "example.com")
@@ -203,3 +214,96 @@ class TestSectors:
         given(ACCOUNT)(*facts, archived).when(ChangeSector(SECTOR, SITE, name="x")).then_refused(
             SectorMissing
         )
+
+
+MEMBER, BOSS = new_id(), new_id()
+EDITOR = MembershipChanged(MEMBER, "editor")
+ADMIN = MembershipChanged(BOSS, "admin")
+
+
+class TestAccountItself:
+    def test_a_change_keeps_what_is_not_named(self) -> None:
+        changed = AccountChanged(A, "new", "cipher")
+        given(ACCOUNT)(*REGISTERED).when(ChangeAccount(A, slug="new")).then(changed)
+        given(ACCOUNT)(*REGISTERED, changed).when(ChangeAccount(A, slug="new")).then_nothing()
+        given(ACCOUNT)(*REGISTERED).when(ChangeAccount(A, name_cipher="n")).then(
+            AccountChanged(A, "acme", "n")
+        )
+
+
+class TestMembers:
+    def test_join_once(self) -> None:
+        given(ACCOUNT)(*REGISTERED).when(AddMember(MEMBER, "editor")).then(EDITOR)
+        given(ACCOUNT)(*REGISTERED, EDITOR).when(AddMember(MEMBER, "admin")).then_nothing()
+
+    def test_join_with_the_sites_that_are_there(self) -> None:
+        gone = SiteAdded(OTHER, "Other", "other", ""), SiteArchived(OTHER)
+        command = AddMember(MEMBER, "viewer", (SITE, OTHER, new_id()))
+        joined = MembershipChanged(MEMBER, "viewer")
+        given(ACCOUNT)(*REGISTERED, ADDED, *gone).when(command).then(
+            joined, SiteAccessChanged(MEMBER, (SITE,))
+        )
+        admin = AddMember(MEMBER, "admin", (SITE,))
+        given(ACCOUNT)(*REGISTERED, ADDED).when(admin).then(MembershipChanged(MEMBER, "admin"))
+
+    def test_change_their_role(self) -> None:
+        command = ChangeMember(MEMBER, role="viewer")
+        viewer = MembershipChanged(MEMBER, "viewer")
+        given(ACCOUNT)(*REGISTERED, EDITOR).when(command).then(viewer)
+        given(ACCOUNT)(*REGISTERED, EDITOR, viewer).when(command).then_nothing()
+
+    def test_go_and_come_back_with_what_they_had(self) -> None:
+        granted = SiteAccessChanged(MEMBER, (SITE,))
+        gone, back = MembershipChanged(MEMBER, "editor", active=False), EDITOR
+        members = (*REGISTERED, ADDED, EDITOR, granted)
+        given(ACCOUNT)(*members).when(ChangeMember(MEMBER, active=False)).then(gone)
+        given(ACCOUNT)(*members, gone).when(ChangeMember(MEMBER, active=True)).then(back)
+        state = given(ACCOUNT)(*members, gone, back).state
+        assert getattr(state, "members", {})[MEMBER] == Member("editor", site_ids=(SITE,))
+
+    @pytest.mark.parametrize("command", [ChangeMember(MEMBER, role="viewer"), GrantSites(MEMBER, ())])
+    def test_who_is_none_is_missing(self, command: AccountCommand) -> None:
+        given(ACCOUNT)(*REGISTERED).when(command).then_refused(UserMissing)
+
+
+class TestTheOwner:
+    @pytest.mark.parametrize(
+        "command",
+        [ChangeMember(OWNER, role="admin"), ChangeMember(OWNER, active=False, by=OWNER)],
+    )
+    def test_cannot_just_go(self, command: AccountCommand) -> None:
+        given(ACCOUNT)(*REGISTERED, ADMIN).when(command).then_refused(OwnerNeeded)
+
+    def test_hands_the_account_over_and_becomes_an_admin(self) -> None:
+        command = ChangeMember(BOSS, role="owner", by=OWNER)
+        new, old = MembershipChanged(BOSS, "owner"), MembershipChanged(OWNER, "admin")
+        given(ACCOUNT)(*REGISTERED, ADMIN).when(command).then(new, old)
+        given(ACCOUNT)(*REGISTERED, ADMIN, new, old).when(command).then_nothing()
+        staff = ChangeMember(BOSS, role="owner")
+        given(ACCOUNT)(*REGISTERED, ADMIN).when(staff).then(new, old)
+
+    def test_alone_hands_it_over(self) -> None:
+        command = ChangeMember(MEMBER, role="owner", by=BOSS)
+        given(ACCOUNT)(*REGISTERED, ADMIN, EDITOR).when(command).then_refused(OnlyTheOwnerMay)
+
+    def test_is_nobody_who_is_not_active(self) -> None:
+        gone = MembershipChanged(BOSS, "admin", active=False)
+        command = ChangeMember(BOSS, role="owner", by=OWNER)
+        given(ACCOUNT)(*REGISTERED, ADMIN, gone).when(command).then_refused(OwnerNeeded)
+
+
+class TestSiteAccess:
+    def test_is_exactly_what_was_granted_last(self) -> None:
+        other = SiteAdded(OTHER, "Other", "other", "")
+        both = tuple(sorted((SITE, OTHER)))
+        members = (*REGISTERED, ADDED, other, EDITOR)
+        granted = SiteAccessChanged(MEMBER, both)
+        given(ACCOUNT)(*members).when(GrantSites(MEMBER, (OTHER, SITE, SITE))).then(granted)
+        given(ACCOUNT)(*members, granted).when(GrantSites(MEMBER, (SITE, OTHER))).then_nothing()
+        given(ACCOUNT)(*members, granted).when(GrantSites(MEMBER, ())).then(SiteAccessChanged(MEMBER, ()))
+
+    def test_is_to_sites_of_the_account_alone(self) -> None:
+        given(ACCOUNT)(*REGISTERED, EDITOR).when(GrantSites(MEMBER, (SITE,))).then_refused(SiteMissing)
+
+    def test_is_nothing_for_who_sees_all_of_them(self) -> None:
+        given(ACCOUNT)(*REGISTERED, ADDED, ADMIN).when(GrantSites(BOSS, (SITE,))).then_refused(SeesAllSites)

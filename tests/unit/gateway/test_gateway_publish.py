@@ -9,6 +9,7 @@ from common.contracts.gateway import SecretRef
 from common.eventsourcing.event import Event, Meta, Recorded
 from common.ids import new_id
 from gateway.accounts.decisions import ACCOUNT
+from gateway.invitations.decisions import INVITATION
 from gateway.publish import publish
 from gateway.users.decisions import USER
 
@@ -18,8 +19,11 @@ VALUES = {
     bool: True,
     int: 1,
     SecretRef: SecretRef(secret_id=new_id(), version=1),
+    UUID | None: None,
+    tuple[UUID, ...]: (new_id(),),
+    datetime: datetime(2026, 1, 1, tzinfo=UTC),
 }
-LITERALS = {"status": "active", "role": "owner"}
+LITERALS = {"status": "active", "role": "admin"}
 
 
 def _example(cls: type[Event]) -> Event:
@@ -43,6 +47,6 @@ def test_each_fact_of_an_account_is_said(cls: type[Event]) -> None:
     assert b"CIPHER" not in msgspec.json.encode(contract)
 
 
-@pytest.mark.parametrize("cls", USER.types.classes)
-def test_no_fact_of_a_user_is_said(cls: type[Event]) -> None:
+@pytest.mark.parametrize("cls", USER.types.classes + INVITATION.types.classes)
+def test_no_fact_of_a_person_is_said(cls: type[Event]) -> None:
     assert publish(_fact(_example(cls))) is None

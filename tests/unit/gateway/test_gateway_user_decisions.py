@@ -7,26 +7,45 @@ from common.ids import new_id
 from common.testing import given
 from gateway.users.decisions import (
     USER,
+    ChangePassword,
     ChangeProfile,
     RegisterUser,
     RevokeSession,
     SignIn,
     SignOut,
+    SignOutEverywhere,
     UserCommand,
     UserMissing,
 )
-from gateway.users.events import ProfileChanged, SessionRevoked, SignedIn, SignedOut, UserRegistered
+from gateway.users.events import (
+    PasswordChanged,
+    ProfileChanged,
+    SessionRevoked,
+    SignedIn,
+    SignedOut,
+    SignedOutEverywhere,
+    UserRegistered,
+)
 from gateway.users.sessions import RefreshToken, Standing, standing
 
 S = new_id()
 REGISTERED = UserRegistered(new_id(), "index", "mail", "password", "owner", "first", "last")
+COMMANDS = [
+    SignIn(S),
+    SignOut(S),
+    RevokeSession(S),
+    ChangeProfile("a"),
+    SignOutEverywhere(),
+    ChangePassword("p"),
+]
+T = new_id()
 
 
 class TestWhenUnknown:
     def test_registers(self) -> None:
         given(USER)().when(RegisterUser(REGISTERED)).then(REGISTERED)
 
-    @pytest.mark.parametrize("command", [SignIn(S), SignOut(S), RevokeSession(S), ChangeProfile("a")])
+    @pytest.mark.parametrize("command", COMMANDS)
     def test_nothing_else_is_possible(self, command: UserCommand) -> None:
         given(USER)().when(command).then_refused(UserMissing)
         given(USER)(SignedIn(S)).when(command).then_refused(UserMissing)
@@ -53,6 +72,24 @@ class TestWhenRegistered:
     def test_revokes_a_session_that_is_there(self) -> None:
         given(USER)(REGISTERED, SignedIn(S)).when(RevokeSession(S)).then(SessionRevoked(S))
         given(USER)(REGISTERED, SignedIn(S), SessionRevoked(S)).when(RevokeSession(S)).then_nothing()
+
+    def test_signs_out_everywhere_where_somebody_is_signed_in(self) -> None:
+        given(USER)(REGISTERED, SignedIn(S), SignedIn(T)).when(SignOutEverywhere()).then(
+            SignedOutEverywhere()
+        )
+        given(USER)(REGISTERED).when(SignOutEverywhere()).then_nothing()
+        given(USER)(REGISTERED, SignedIn(S), SignedOutEverywhere()).when(SignOut(S)).then_nothing()
+
+    def test_a_new_password_ends_all_other_sessions(self) -> None:
+        both = (REGISTERED, SignedIn(S), SignedIn(T))
+        given(USER)(*both).when(ChangePassword("new", keep=S)).then(PasswordChanged("new", S))
+        changed = (*both, PasswordChanged("new", S))
+        given(USER)(*changed).when(SignOut(S)).then(SignedOut(S))
+        given(USER)(*changed).when(SignOut(T)).then_nothing()
+
+    def test_a_password_that_was_reset_ends_all_sessions(self) -> None:
+        reset = (REGISTERED, SignedIn(S), PasswordChanged("new"))
+        given(USER)(*reset).when(SignOut(S)).then_nothing()
 
 
 class TestRefreshTokens:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from common.api.errors import forbidden, unauthorized
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, Identity, InvalidIdentity
-from common.auth.roles import Action, may, scopes_allow
+from common.auth.permissions import Permission, key_may, may
 from common.eventsourcing.event import Meta
 from common.ids import new_id, stable_id
 from common.telemetry import traceparent
@@ -66,14 +66,19 @@ class CallerOf:
         sites = self.site_ids
         return sites is None or site_id in sites
 
-    def require(self, action: Action) -> None:
-        """Raises 403 when the role may not do that (PRODUCT §1), or the API key was not made for it."""
-        if not may(self.identity.role, action):
+    def require(self, permission: Permission) -> None:
+        """Raises 403 where role or key lack it. Routes ask only for what follows from a request's content: what a route
+        asks for in any case stands in the table of common/auth/permissions.py, and was looked at before it began."""
+        identity = self.identity
+        if identity.api_key_id is not None:
+            if not key_may(identity.scopes, permission):
+                raise forbidden(
+                    f"The API key's scopes ({', '.join(identity.scopes)}) lack `{permission}`; use another key."
+                )
+        elif not may(identity.role, permission):
             raise forbidden(
-                f"The role {self.identity.role} may not {action} here; ask an owner or admin of the account."
+                f"The role {identity.role} lacks `{permission}`; ask an owner or admin of the account."
             )
-        if self.identity.api_key_id is not None and not scopes_allow(self.identity.scopes, action):
-            raise forbidden(f"This API key has no scope to {action}; use one that was made for it.")
 
 
 async def _caller(request: Request) -> CallerOf:
@@ -88,9 +93,14 @@ async def _caller(request: Request) -> CallerOf:
     if identity.route is not None:
         raise unauthorized("This token names a public route and stands for nobody.")
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
+    caller = CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
+    asked = runtime.routes.asked(request.method, request.url.path)
+    if asked is None:
+        raise forbidden("Nobody may do this: the route has no row in the table of permissions.")
+    caller.require(asked.permission)
     if runtime.replicas is not None:
         await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)
-    return CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
+    return caller
 
 
 Caller = Annotated[CallerOf, Depends(_caller)]

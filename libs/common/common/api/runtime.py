@@ -11,6 +11,7 @@ from common.ai.answers_store import PostgresAnswers
 from common.ai.engine import AIEngine
 from common.ai.providers import Provider
 from common.auth.identity import IdentityVerifier
+from common.auth.permissions import ROUTES, Routes
 from common.clock import DatabaseClock
 from common.database import Database
 from common.messaging.direct import DirectProducer
@@ -35,6 +36,8 @@ class RuntimeOf:
     """None in the service that owns the accounts."""
     verifier: IdentityVerifier
     clock: DatabaseClock = field(default_factory=DatabaseClock)
+    routes: Routes = ROUTES
+    """What each route asks of its caller."""
     heard: list[Callable[[], None]] = field(default_factory=list)
     """Called after each batch the consumer took."""
     extras: dict[str, Any] = field(default_factory=dict)

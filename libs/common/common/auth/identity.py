@@ -24,6 +24,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     account_id: UUID
     user_id: UUID | None = None
+    session_id: UUID | None = None
     api_key_id: UUID | None = None
     role: str
     scopes: tuple[str, ...] = ()

@@ -31,6 +31,14 @@ class AccountRegistered(Contract, frozen=True, kw_only=True):
 
 
 @contract(by=("gateway",), heard_by=ALL)
+class AccountChanged(Contract, frozen=True, kw_only=True):
+    """A new slug or name. The slug an account was registered with stays its own for ever: what is named after it stays."""
+
+    account_id: UUID
+    slug: str
+
+
+@contract(by=("gateway",), heard_by=ALL)
 class SiteAdded(Contract, frozen=True, kw_only=True):
     site_id: UUID
     name: str
@@ -84,6 +92,14 @@ class MembershipChanged(Contract, frozen=True, kw_only=True):
     user_id: UUID
     role: Role
     active: bool = True
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class SiteAccessChanged(Contract, frozen=True, kw_only=True):
+    """Exactly these sites are granted to an editor or viewer; the identity token carries them."""
+
+    user_id: UUID
+    site_ids: tuple[UUID, ...]
 
 
 @contract(by=("gateway",), heard_by=ALL)

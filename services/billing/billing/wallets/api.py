@@ -64,7 +64,6 @@ async def balance(caller: Caller, runtime: Runtime) -> Answer:
     response_model=Success[Listed[shown.Reservation]],
 )
 async def reservations(caller: Caller, runtime: Runtime, page: Page, request: Request) -> Answer:
-    caller.require("billing")
     columns = views.reservations.c
     async with runtime.database.transaction(caller.account_id) as tx:
         listed = await paginate(
@@ -91,7 +90,6 @@ async def transactions(
     request: Request,
     type: Annotated[shown.TransactionType | None, Query()] = None,
 ) -> Answer:
-    caller.require("billing")
     columns = views.transactions.c
     async with runtime.database.transaction(caller.account_id) as tx:
         listed = await paginate(
@@ -113,7 +111,6 @@ async def transactions(
     response_model=Success[shown.Explanation],
 )
 async def explain(caller: Caller, runtime: Runtime, transaction_id: UUID) -> Answer:
-    caller.require("billing")
     async with runtime.database.transaction(caller.account_id) as tx:
         found = await views.explain(tx, transaction_id)
     if found is None:
@@ -130,7 +127,6 @@ async def usage(
     operation_type: Annotated[Function | None, Query()] = None,
     run_id: Annotated[UUID | None, Query()] = None,
 ) -> Answer:
-    caller.require("billing")
     columns = views.usage_log.c
     async with runtime.database.transaction(caller.account_id) as tx:
         listed = await paginate(
@@ -153,7 +149,6 @@ async def usage_summary(
     until: Annotated[datetime | None, Query()] = None,
     run_id: Annotated[UUID | None, Query()] = None,
 ) -> Answer:
-    caller.require("billing")
     async with runtime.database.transaction(caller.account_id) as tx:
         return answer(shown.summary(await views.usage_by_type(tx, since, until, run_id)))
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 from common.api.answers import Listed, Success
 from common.api.caller import Caller, CallerOf
@@ -28,11 +29,13 @@ from gateway.accounts.decisions import (
     AddSite,
     ArchiveSector,
     ArchiveSite,
+    ChangeAccount,
     ChangeSector,
     ChangeSite,
     ConfigureWordPress,
     RestoreSector,
     RestoreSite,
+    SlugTaken,
 )
 from gateway.accounts.views import accounts, sector_named, sectors, site_named, sites
 from gateway.personal import Fields
@@ -90,6 +93,11 @@ class SectorChanges(Body):
     is_active: bool | None = None
 
 
+class AccountChanges(Body):
+    name: Title | None = None
+    slug: str | None = None
+
+
 class AccountOut(BaseModel):
     id: UUID
     name: str
@@ -143,6 +151,26 @@ async def get_account(caller: Caller, runtime: Runtime) -> Answer:
     return answer(data, headers={VERSION_HEADER: str(row["version"])})
 
 
+@router.patch("/", summary="Change the account's name or slug", response_model=Success[AccountOut])
+async def patch_account(body: AccountChanges, caller: Caller, runtime: Runtime) -> Answer:
+    """A slug the account had before stays its own, and may be taken again."""
+    slug = given_slug(body.slug) if body.slug else None
+    fields = Fields(await runtime.secrets.data_key(caller.account_id), caller.account_id)
+
+    async def work(tx: Transaction) -> None:
+        row = await tx.first(sa.select(accounts))
+        # The same name encrypts to another text each time: only a changed name is a change.
+        known = fields.read("name", row["name_cipher"]) if row else None
+        cipher = fields.seal("name", body.name) if body.name and body.name != known else None
+        await tx.handle(ACCOUNT, caller.account_id, ChangeAccount(caller.account_id, slug, cipher))
+
+    try:
+        await runtime.database.run(caller.account_id, work, caller.meta)
+    except psycopg.errors.UniqueViolation as error:
+        raise SlugTaken(f"The slug {slug!r} is taken; choose another.", slug=slug) from error
+    return await get_account(caller, runtime)
+
+
 @router.get("/sites/", summary="List sites", response_model=Success[Listed[SiteOut]])
 async def list_sites(
     caller: Caller, runtime: Runtime, page: Page, request: Request, deleted: Deleted = False
@@ -159,7 +187,6 @@ async def list_sites(
 
 @router.post("/sites/", status_code=201, summary="Add a site", response_model=Success[SiteOut])
 async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
     site_id = caller.new_id("site")
     slug = given_slug(body.slug) if body.slug else slug_of(body.name)
     command = AddSite(site_id, body.name, slug, body.domain, body.industry, body.status, body.is_active)
@@ -186,7 +213,6 @@ async def patch_site(site_id: UUID, body: SiteChanges, caller: Caller, runtime: 
 @router.delete("/sites/{site_id}/", status_code=204, summary="Archive a site")
 async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
-    caller.require("manage")
     version = await _handle(runtime, caller, ArchiveSite(site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
@@ -195,7 +221,6 @@ async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Respo
     "/sites/{site_id}/restore/", summary="Bring an archived site back", response_model=Success[SiteOut]
 )
 async def restore_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
     return await _save_site(runtime, caller, site_id, RestoreSite(site_id), None, 200)
 
 
@@ -218,7 +243,6 @@ async def list_sectors(
 )
 async def add_sector(site_id: UUID, body: SectorIn, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)
-    caller.require("manage")
     sector_id = caller.new_id("sector")
     slug = given_slug(body.slug) if body.slug else slug_of(body.name)
     command = AddSector(sector_id, site_id, body.name, slug, body.industry_sector, body.is_active)
@@ -249,7 +273,6 @@ async def patch_sector(
     site_id: UUID, sector_id: UUID, body: SectorChanges, caller: Caller, runtime: Runtime
 ) -> Answer:
     require_site(site_id, caller)
-    caller.require("manage")
     slug = given_slug(body.slug) if body.slug else None
     command = ChangeSector(sector_id, site_id, body.name, slug, body.industry_sector, body.is_active)
     return await _save_sector(runtime, caller, site_id, sector_id, command, 200)
@@ -258,7 +281,6 @@ async def patch_sector(
 @router.delete("/sites/{site_id}/sectors/{sector_id}/", status_code=204, summary="Archive a sector")
 async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
-    caller.require("manage")
     version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
@@ -270,14 +292,12 @@ async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime
 )
 async def restore_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     require_site(site_id, caller)
-    caller.require("manage")
     command = RestoreSector(sector_id, site_id)
     return await _save_sector(runtime, caller, site_id, sector_id, command, 200)
 
 
 async def _change_site(site_id: UUID, body: SiteChanges, caller: CallerOf, runtime: RuntimeOf) -> Answer:
     require_site(site_id, caller)
-    caller.require("manage")
     slug = given_slug(body.slug) if body.slug else None
     command = ChangeSite(site_id, body.name, slug, body.domain, body.industry, body.status, body.is_active)
     return await _save_site(runtime, caller, site_id, command, await _word_press(body, runtime, caller), 200)

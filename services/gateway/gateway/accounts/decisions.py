@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from uuid import UUID
 
-from common.contracts.gateway import SecretRef
+from common.contracts.gateway import Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 
 from gateway.accounts.events import (
     Account,
+    AccountChanged,
     AccountEvent,
     AccountRegistered,
     AccountState,
+    Member,
     MembershipChanged,
     NotRegistered,
     Sector,
@@ -22,6 +24,7 @@ from gateway.accounts.events import (
     SectorChanged,
     SectorRestored,
     Site,
+    SiteAccessChanged,
     SiteActivity,
     SiteAdded,
     SiteArchived,
@@ -34,6 +37,8 @@ from gateway.accounts.events import (
 
 MOST_ACTIVE_SECTORS = 5
 """Of a site (PRODUCT §1)."""
+SEES_GRANTED_SITES: tuple[Role, ...] = ("editor", "viewer")
+"""The roles that see the sites granted to them; the others see all."""
 
 
 class AccountMissing(DomainError):
@@ -46,6 +51,24 @@ class SiteMissing(DomainError):
 
 class SectorMissing(DomainError):
     code, status = "NOT_FOUND", 404
+
+
+class UserMissing(DomainError):
+    code, status = "NOT_FOUND", 404
+
+
+class OwnerNeeded(DomainError):
+    """An account has one owner at every moment."""
+
+    code = "OWNER_NEEDED"
+
+
+class OnlyTheOwnerMay(DomainError):
+    code, status = "FORBIDDEN", 403
+
+
+class SeesAllSites(DomainError):
+    code = "SEES_ALL_SITES"
 
 
 class SlugTaken(DomainError):
@@ -63,6 +86,43 @@ class RegisterAccount:
     name_cipher: str
     owner_id: UUID
     trial_ends_at: str
+
+
+@dataclass(frozen=True)
+class ChangeAccount:
+    """None leaves a field as it is."""
+
+    account_id: UUID
+    slug: str | None = None
+    name_cipher: str | None = None
+
+
+@dataclass(frozen=True)
+class AddMember:
+    """Who has accepted an invitation; the sites count for editors and viewers, those gone meanwhile are left out."""
+
+    user_id: UUID
+    role: Role
+    site_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeMember:
+    """None leaves a field as it is. A member made owner takes the account over, and its owner becomes an admin."""
+
+    user_id: UUID
+    role: Role | None = None
+    active: bool | None = None
+    by: UUID | None = None
+    """The member who asks for it; None: staff."""
+
+
+@dataclass(frozen=True)
+class GrantSites:
+    """Exactly these sites, and no other."""
+
+    user_id: UUID
+    site_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
@@ -143,7 +203,8 @@ class RestoreSector:
 
 SiteCommand = AddSite | ChangeSite | ArchiveSite | RestoreSite | ConfigureWordPress
 SectorCommand = AddSector | ChangeSector | ArchiveSector | RestoreSector
-AccountCommand = RegisterAccount | SiteCommand | SectorCommand
+MemberCommand = AddMember | ChangeMember | GrantSites
+AccountCommand = RegisterAccount | ChangeAccount | MemberCommand | SiteCommand | SectorCommand
 
 
 def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEvent]:
@@ -151,6 +212,16 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         return _register(command) if isinstance(state, NotRegistered) else []
     if isinstance(state, NotRegistered):
         raise AccountMissing("This account does not exist.")
+    if isinstance(command, ChangeAccount):
+        changed = AccountChanged(
+            command.account_id,
+            state.slug if command.slug is None else command.slug,
+            state.name_cipher if command.name_cipher is None else command.name_cipher,
+        )
+        same = (changed.slug, changed.name_cipher) == (state.slug, state.name_cipher)
+        return [] if same else [changed]
+    if isinstance(command, MemberCommand):
+        return _decide_member(command, state)
     if isinstance(command, SiteCommand):
         return _decide_site(command, state)
     return _decide_sector(command, state)
@@ -163,6 +234,46 @@ def _register(command: RegisterAccount) -> Sequence[AccountEvent]:
         ),
         MembershipChanged(command.owner_id, "owner"),
     ]
+
+
+def _decide_member(command: MemberCommand, account: Account) -> Sequence[AccountEvent]:
+    user_id = command.user_id
+    match command:
+        case AddMember(_, role, site_ids):
+            if user_id in account.members:
+                return []
+            there = tuple(id for id in site_ids if id in account.sites and not account.sites[id].archived)
+            granted = [SiteAccessChanged(user_id, there)] if there and role in SEES_GRANTED_SITES else []
+            return [MembershipChanged(user_id, role), *granted]
+        case ChangeMember():
+            return _change_member(command, account, _member(account, user_id))
+        case GrantSites(_, site_ids):
+            member = _member(account, user_id)
+            for site_id in site_ids:
+                _site(account, site_id)
+            if member.role not in SEES_GRANTED_SITES:
+                raise SeesAllSites(f"The role {member.role} sees all sites of the account.")
+            ordered = tuple(sorted(set(site_ids)))
+            return [] if ordered == tuple(sorted(member.site_ids)) else [SiteAccessChanged(user_id, ordered)]
+    assert_never(command)
+
+
+def _change_member(command: ChangeMember, account: Account, member: Member) -> Sequence[AccountEvent]:
+    role = member.role if command.role is None else command.role
+    active = member.active if command.active is None else command.active
+    changed = MembershipChanged(command.user_id, role, active)
+    if (role, active) == (member.role, member.active):
+        return []
+    if member.role == "owner":
+        raise OwnerNeeded("An account needs its owner. Make another member the owner first.")
+    if role != "owner":
+        return [changed]
+    if not active:
+        raise OwnerNeeded("Who is not active cannot be the owner.")
+    owners = [id for id, other in account.members.items() if other.role == "owner"]
+    if command.by is not None and command.by not in owners:
+        raise OnlyTheOwnerMay("Only the owner hands an account over.")
+    return [changed, *(MembershipChanged(id, "admin") for id in owners)]
 
 
 def _decide_site(command: SiteCommand, account: Account) -> Sequence[AccountEvent]:
@@ -244,6 +355,12 @@ def _sector_fields(sector: Sector) -> tuple[str, str, str, bool]:
     return sector.name, sector.slug, sector.industry_sector, sector.is_active
 
 
+def _member(account: Account, user_id: UUID) -> Member:
+    if user_id not in account.members:
+        raise UserMissing(f"User {user_id} does not exist or is not yours.")
+    return account.members[user_id]
+
+
 def _site(account: Account, site_id: UUID) -> Site:
     site = account.sites.get(site_id)
     if site is None or site.archived:
@@ -290,7 +407,9 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
     types=EventTypes(
         (
             AccountRegistered,
+            AccountChanged,
             MembershipChanged,
+            SiteAccessChanged,
             SiteAdded,
             SiteChanged,
             SiteArchived,

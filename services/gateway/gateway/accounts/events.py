@@ -23,10 +23,23 @@ class AccountRegistered(Event, frozen=True):
     """RFC 3339, UTC."""
 
 
+class AccountChanged(Event, frozen=True):
+    account_id: UUID
+    slug: str
+    name_cipher: str
+
+
 class MembershipChanged(Event, frozen=True):
     user_id: UUID
     role: Role
     active: bool = True
+
+
+class SiteAccessChanged(Event, frozen=True):
+    """The sites that an editor or viewer sees: all of them, not what was added."""
+
+    user_id: UUID
+    site_ids: tuple[UUID, ...]
 
 
 class SiteAdded(Event, frozen=True):
@@ -106,7 +119,9 @@ class SectorRestored(Event, frozen=True):
 
 AccountEvent = (
     AccountRegistered
+    | AccountChanged
     | MembershipChanged
+    | SiteAccessChanged
     | SiteAdded
     | SiteChanged
     | SiteArchived
@@ -151,6 +166,15 @@ class Sector:
 
 
 @dataclass(frozen=True)
+class Member:
+    """Who was taken out stays known, with what it was granted: it may come back."""
+
+    role: Role
+    active: bool = True
+    site_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
 class NotRegistered:
     """Nobody has registered it."""
 
@@ -159,9 +183,10 @@ class NotRegistered:
 class Account:
     slug: str
     status: AccountStatus
+    name_cipher: str
     sites: Mapping[UUID, Site] = field(default_factory=dict)
     sectors: Mapping[UUID, Sector] = field(default_factory=dict)
-    members: Mapping[UUID, Role] = field(default_factory=dict)
+    members: Mapping[UUID, Member] = field(default_factory=dict)
 
 
 AccountState = NotRegistered | Account
@@ -169,13 +194,17 @@ AccountState = NotRegistered | Account
 
 def evolve(state: AccountState, event: AccountEvent) -> AccountState:
     if isinstance(event, AccountRegistered):
-        return Account(event.slug, event.status)
+        return Account(event.slug, event.status, event.name_cipher)
     if isinstance(state, NotRegistered):
         return state
     match event:
+        case AccountChanged(_, slug, name_cipher):
+            return replace(state, slug=slug, name_cipher=name_cipher)
         case MembershipChanged(user_id, role, active):
-            others = {id: held for id, held in state.members.items() if id != user_id}
-            return replace(state, members=others | {user_id: role} if active else others)
+            site_ids = state.members[user_id].site_ids if user_id in state.members else ()
+            return _with_member(state, user_id, Member(role, active, site_ids))
+        case SiteAccessChanged(user_id, site_ids):
+            return _with_member(state, user_id, replace(state.members[user_id], site_ids=site_ids))
         case SiteAdded(site_id, name, slug, domain, industry, status, is_active):
             return _with_site(state, site_id, Site(name, slug, domain, industry, status, is_active))
         case SiteChanged(site_id, name, slug, domain, industry, status, is_active) | SiteRestored(
@@ -198,6 +227,10 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
         case SectorArchived(sector_id):
             return _with_sector(state, sector_id, replace(state.sectors[sector_id], archived=True))
     assert_never(event)
+
+
+def _with_member(account: Account, user_id: UUID, member: Member) -> Account:
+    return replace(account, members={**account.members, user_id: member})
 
 
 def _with_site(account: Account, site_id: UUID, site: Site) -> Account:

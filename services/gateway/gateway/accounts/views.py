@@ -10,10 +10,12 @@ from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
 from common.views import change_rows, put_rows, time_columns, uuid_column
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from gateway import metadata
 from gateway.accounts.decisions import ACCOUNT
 from gateway.accounts.events import (
+    AccountChanged,
     AccountEvent,
     AccountRegistered,
     MembershipChanged,
@@ -21,6 +23,7 @@ from gateway.accounts.events import (
     SectorArchived,
     SectorChanged,
     SectorRestored,
+    SiteAccessChanged,
     SiteAdded,
     SiteArchived,
     SiteChanged,
@@ -47,7 +50,15 @@ members = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("site_ids", sa.ARRAY(PgUUID(as_uuid=True)), nullable=False, server_default="{}"),
 )
+account_slugs = sa.Table(
+    "account_slugs",
+    metadata,
+    sa.Column("slug", sa.Text, primary_key=True),
+    uuid_column("account_id"),
+)
+"""Every slug an account ever had stays its own: addresses that were given away must not lead to somebody else."""
 sites = sa.Table(
     "sites",
     metadata,
@@ -103,8 +114,18 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
                 "trial_ends_at": event.trial_ends_at,
             }
             await put_rows(sql, accounts, fact, [row])
+            await _keep_slug(sql, fact, event.slug)
+        case AccountChanged(account_id, slug, name_cipher):
+            await change_rows(sql, accounts, fact, [account_id], slug=slug, name_cipher=name_cipher)
+            await _keep_slug(sql, fact, slug)
         case MembershipChanged(user_id, role, active):
             await put_rows(sql, members, fact, [{"user_id": user_id, "role": role, "active": active}])
+        case SiteAccessChanged(user_id, site_ids):
+            await sql.execute(
+                "UPDATE members SET site_ids = %(sites)s, version = %(version)s"
+                " WHERE user_id = %(user)s AND version < %(version)s",
+                {"sites": list(site_ids), "version": fact.version, "user": user_id},
+            )
         case SiteAdded() | SiteChanged() | SiteRestored():
             row = {
                 "id": event.site_id,
@@ -138,7 +159,18 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
             assert_never(event)
 
 
-PROJECTION = Projection("accounts", (ACCOUNT.category,), (accounts, members, sites, sectors), apply)
+async def _keep_slug(sql: Sql, fact: Recorded[AccountEvent], slug: str) -> None:
+    """Raises UniqueViolation for another account's; its own, which is all that can be seen here, may come back."""
+    await sql.execute(
+        "INSERT INTO account_slugs (slug, account_id) SELECT %(slug)s, %(account)s"
+        " WHERE NOT EXISTS (SELECT FROM account_slugs WHERE slug = %(slug)s AND account_id = %(account)s)",
+        {"slug": slug, "account": fact.account_id},
+    )
+
+
+PROJECTION = Projection(
+    "accounts", (ACCOUNT.category,), (accounts, account_slugs, members, sites, sectors), apply
+)
 
 
 async def site_named(sql: Sql, site_id: UUID, *, deleted: bool = False) -> Row:

@@ -11,7 +11,6 @@ from common.api.envelope import Answer, answer, shown_once
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.auth.roles import Scope
 from common.database import Row, Transaction
 from common.views import among
 from fastapi import APIRouter, Query, Request
@@ -28,7 +27,7 @@ from gateway.api_keys.decisions import (
     RevokeApiKey,
     RotateApiKey,
 )
-from gateway.api_keys.events import ApiKeyMade
+from gateway.api_keys.events import ApiKeyMade, Scope
 from gateway.api_keys.secret import hash_of, new_secret, prefix_of
 from gateway.api_keys.views import SHOWN, api_keys
 from gateway.personal import Fields
@@ -108,7 +107,6 @@ async def list_api_keys(
     request: Request,
     deleted: Annotated[bool, Query(description="The revoked ones.")] = False,
 ) -> Answer:
-    caller.require("manage")
     key = await runtime.secrets.data_key(caller.account_id)
 
     def show(row: Row) -> ApiKeyOut:
@@ -123,7 +121,6 @@ async def list_api_keys(
 
 @router.post("/", status_code=201, summary="Make an API key", response_model=Success[ApiKeyShownOut])
 async def make_api_key(body: ApiKeyIn, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
     await _require_sites(runtime, caller, body.site_ids)
     api_key_id, secret = caller.new_id("api_key"), new_secret()
     made = ApiKeyMade(
@@ -140,7 +137,6 @@ async def make_api_key(body: ApiKeyIn, caller: Caller, runtime: Runtime) -> Answ
 
 @router.get("/{api_key_id}/", summary="An API key", response_model=Success[ApiKeyOut])
 async def get_api_key(api_key_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await _row(tx, api_key_id)
     return answer(ApiKeyOut(**_shown(row, await _fields(runtime, caller, api_key_id))))
@@ -158,7 +154,6 @@ async def patch_api_key(api_key_id: UUID, body: ApiKeyChanges, caller: Caller, r
 
 @router.delete("/{api_key_id}/", status_code=204, summary="Revoke an API key for good")
 async def revoke_api_key(api_key_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    caller.require("manage")
 
     async def work(tx: Transaction) -> None:
         await tx.handle(API_KEY, api_key_id, RevokeApiKey())
@@ -171,7 +166,6 @@ async def revoke_api_key(api_key_id: UUID, caller: Caller, runtime: Runtime) -> 
     "/{api_key_id}/rotate/", summary="Give an API key a new secret", response_model=Success[ApiKeyShownOut]
 )
 async def rotate_api_key(api_key_id: UUID, body: RotateIn, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
     secret = new_secret()
     old_until = runtime.clock.now() + timedelta(seconds=body.overlap_seconds)
     command = RotateApiKey(prefix_of(secret), await hash_of(runtime.secrets, secret), old_until.isoformat())
@@ -179,7 +173,6 @@ async def rotate_api_key(api_key_id: UUID, body: RotateIn, caller: Caller, runti
 
 
 async def _change(api_key_id: UUID, body: ApiKeyChanges, caller: CallerOf, runtime: RuntimeOf) -> Answer:
-    caller.require("manage")
     given = body.model_fields_set
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await _row(tx, api_key_id)

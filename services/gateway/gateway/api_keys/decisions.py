@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-from common.auth.roles import Scope
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 from msgspec import UNSET, UnsetType
@@ -20,6 +19,7 @@ from gateway.api_keys.events import (
     Key,
     NoKey,
     RevokedKey,
+    Scope,
     evolve,
 )
 

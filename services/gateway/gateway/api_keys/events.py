@@ -1,11 +1,13 @@
 """What can happen to an API key, and what is then true. The key itself is in no fact, only its keyed hash (`secret.py`)."""
 
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
-from common.auth.roles import Scope
 from common.eventsourcing.event import Event
+
+Scope = Literal["read", "write", "ai", "publish", "webhook"]
+"""What each grants stands in common/auth/permissions.py."""
 
 
 class ApiKeyMade(Event, frozen=True):

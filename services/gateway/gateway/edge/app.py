@@ -19,7 +19,7 @@ from gateway.edge.acting import HEADER as ACT_AS
 from gateway.edge.acting import Acting
 from gateway.edge.callers import Callers, refuse_writes
 from gateway.edge.forwarder import ClientGone, Forwarder, RawHeaders, end_to_end
-from gateway.edge.key_callers import KeyCallers, presented_key, refuse_scope
+from gateway.edge.key_callers import KeyCallers, presented_key
 from gateway.edge.routes import Route, route
 
 log = structlog.get_logger()
@@ -112,7 +112,6 @@ class Edge:
             if answer.entry is not None:
                 behalf = identity.account_id if identity.act_as else None
                 await self._audit.begin(answer.entry, identity.account_id, actor_of(identity), behalf)
-            refuse_scope(identity, safe=scope["method"] in SAFE)
             refuse_writes(identity, scope["method"], target.path)
         ours = {_ID: request_id, _IDENTITY: self._signer.sign(identity)}
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):

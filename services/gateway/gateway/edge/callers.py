@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,7 +13,9 @@ from common.auth.tokens import InvalidToken, TokenVerifier
 from common.clock import DatabaseClock
 from common.database import Database
 
+from gateway.accounts.decisions import SEES_GRANTED_SITES
 from gateway.accounts.views import accounts, members
+from gateway.users import sessions
 
 ACCESS_CACHE_SECONDS = 1.0
 """How long another gateway's change of a membership goes unseen here; our own changes forget the entry at once."""
@@ -31,9 +34,19 @@ class Access:
     status: str
     trial_ends_at: datetime
     version: int
+    site_ids: tuple[UUID, ...] | None = None
+    """The granted sites of who does not see all of them."""
 
     def plan_status(self, now: datetime) -> str:
         return "trial_ended" if self.status == "trial" and self.trial_ends_at <= now else self.status
+
+
+class Holder(NamedTuple):
+    """Whom an access token was given to."""
+
+    account_id: UUID
+    user_id: UUID
+    session_id: UUID
 
 
 class Callers:
@@ -43,8 +56,8 @@ class Callers:
         self._verifier = verifier
         self._database = database
         self._clock = clock
-        self._tokens: dict[str, tuple[float, UUID, UUID]] = {}
-        self._access: dict[tuple[UUID, UUID], tuple[float, Access]] = {}
+        self._tokens: dict[str, tuple[float, Holder]] = {}
+        self._access: dict[Holder, tuple[float, Access]] = {}
         self._changes: dict[UUID, int] = {}
 
     async def identify(self, authorization: str, request_id: str) -> Identity:
@@ -52,14 +65,16 @@ class Callers:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise unauthorized("Sign in: send `Authorization: Bearer` with an access token.")
-        account_id, user_id = await self._holder(token.strip())
-        access = await self._standing(account_id, user_id)
+        holder = await self._holder(token.strip())
+        access = await self._standing(holder)
         if access is None:
-            raise unauthorized("This user is no member of the account any more.")
+            raise unauthorized("This session has ended, or its user is no member of the account any more.")
         return Identity(
-            account_id=account_id,
-            user_id=user_id,
+            account_id=holder.account_id,
+            user_id=holder.user_id,
+            session_id=holder.session_id,
             role=access.role,
+            site_ids=access.site_ids,
             plan_status=access.plan_status(self._clock.now()),
             accounts_version=access.version,
             modules=MODULES,
@@ -70,51 +85,58 @@ class Callers:
         """Something of the account has changed here: the next request reads it again."""
         # The number tells a read that is under way that what it will find is old.
         self._changes[account_id] = self._changes.get(account_id, 0) + 1
-        for key in [key for key in self._access if key[0] == account_id]:
+        for key in [key for key in self._access if key.account_id == account_id]:
             del self._access[key]
 
-    async def _holder(self, token: str) -> tuple[UUID, UUID]:
+    async def _holder(self, token: str) -> Holder:
         now = monotonic()
         known = self._tokens.get(token)
         if known is not None and known[0] > now:
-            return known[1], known[2]
+            return known[1]
         try:
             claims = await self._verifier.verify(token)
-            account_id, user_id = UUID(claims["account_id"]), UUID(claims["sub"])
+            holder = Holder(UUID(claims["account_id"]), UUID(claims["sub"]), UUID(claims["sid"]))
         except InvalidToken as error:
             raise unauthorized(str(error)) from error
         except (KeyError, ValueError, AttributeError, TypeError) as error:
-            raise unauthorized("The token names no user and account.") from error
+            raise unauthorized("The token names no user, account and session.") from error
         if len(self._tokens) >= MOST_CACHED:
             self._tokens.clear()
         remaining = claims["exp"] - self._clock()
-        self._tokens[token] = (now + max(0.0, min(remaining, 60.0)), account_id, user_id)
-        return account_id, user_id
+        self._tokens[token] = (now + max(0.0, min(remaining, 60.0)), holder)
+        return holder
 
-    async def _standing(self, account_id: UUID, user_id: UUID) -> Access | None:
-        key = (account_id, user_id)
-        known = self._access.get(key)
+    async def _standing(self, holder: Holder) -> Access | None:
+        account_id, user_id, session_id = holder
+        known = self._access.get(holder)
         if known is not None and known[0] > monotonic():
             return known[1]
         changes = self._changes.get(account_id, 0)
         async with self._database.transaction(account_id) as tx:
             row = await tx.first(
                 sa.select(
-                    members.c.role, accounts.c.status, accounts.c.trial_ends_at, accounts.c.version
+                    members.c.role,
+                    members.c.site_ids,
+                    accounts.c.status,
+                    accounts.c.trial_ends_at,
+                    accounts.c.version,
                 ).where(
                     accounts.c.account_id == account_id,
                     members.c.account_id == account_id,
                     members.c.user_id == user_id,
                     members.c.active,
+                    # An access token lives for an hour; who signs out does not wait for that.
+                    sessions.alive(user_id, session_id),
                 )
             )
         if row is None:
             return None
-        access = Access(**row)
+        sites = tuple(row["site_ids"]) if row["role"] in SEES_GRANTED_SITES else None
+        access = Access(**{**row, "site_ids": sites})
         if changes == self._changes.get(account_id, 0):
             if len(self._access) >= MOST_CACHED:
                 self._access.clear()
-            self._access[key] = (monotonic() + ACCESS_CACHE_SECONDS, access)
+            self._access[holder] = (monotonic() + ACCESS_CACHE_SECONDS, access)
         return access
 
 

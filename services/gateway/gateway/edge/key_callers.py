@@ -7,7 +7,7 @@ from itertools import groupby
 from time import monotonic
 from uuid import UUID
 
-from common.api.errors import forbidden, unauthorized
+from common.api.errors import unauthorized
 from common.api.runtime import RuntimeOf
 from common.auth.identity import Identity
 from common.supervision import Loop
@@ -108,13 +108,3 @@ class KeyCallers:
                 self._found.clear()
             self._found[secret] = (now + CACHE_SECONDS, found)
         return found
-
-
-def refuse_scope(identity: Identity, *, safe: bool) -> None:
-    """Raises 403 for an API key that may not read, or may do nothing but read."""
-    if identity.api_key_id is None:
-        return
-    if safe and "read" not in identity.scopes:
-        raise forbidden("This API key has no scope to read; use one that was made for it.")
-    if not safe and not set(identity.scopes) - {"read"}:
-        raise forbidden("This API key may only read; use one that was made for changes.")

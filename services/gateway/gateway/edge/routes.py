@@ -1,8 +1,9 @@
 """Which service answers a path, and which paths need nobody signed in."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from common.auth.permissions import ROUTES
 
 # Public prefix, service, prefix there. The first match counts.
 _TABLE = (
@@ -16,16 +17,10 @@ _TABLE = (
 )
 UPSTREAMS = ("planner", "writer", "billing", "publisher")
 
-# Method, path, and the name an anonymous token carries.
-_PUBLIC = (
-    ("GET", re.compile(r"/api/v1/writer/images/[^/]+/file/"), "writer.images.file"),
-    ("POST", re.compile(r"/api/v1/auth/(register|login|refresh|logout)/"), "auth"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`service` None is the gateway itself; `public` names a route that needs no caller."""
+    """`service` None is the gateway itself; `public` names the row of a route that needs no caller."""
 
     service: str | None
     path: str
@@ -37,14 +32,8 @@ def route(method: str, path: str) -> Route:
     if not path.startswith("/api/v1/"):
         return Route(None, path, "gateway")
     slashed = path if path.endswith("/") else path + "/"
-    public = next(
-        (
-            name
-            for wanted, pattern, name in _PUBLIC
-            if (method == wanted or (method, wanted) == ("HEAD", "GET")) and pattern.fullmatch(slashed)
-        ),
-        None,
-    )
+    asked = ROUTES.asked(method, slashed)
+    public = asked.row if asked is not None and asked.permission == "public" else None
     for prefix, service, there in _TABLE:
         if slashed.startswith(prefix):
             return Route(service, slashed if there is None else there + slashed[len(prefix) :], public)

@@ -9,10 +9,12 @@ from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 
 from gateway.users.events import (
+    PasswordChanged,
     ProfileChanged,
     SessionRevoked,
     SignedIn,
     SignedOut,
+    SignedOutEverywhere,
     Unknown,
     User,
     UserEvent,
@@ -54,7 +56,22 @@ class RevokeSession:
     session_id: UUID
 
 
-UserCommand = RegisterUser | ChangeProfile | SignIn | SignOut | RevokeSession
+@dataclass(frozen=True)
+class SignOutEverywhere:
+    pass
+
+
+@dataclass(frozen=True)
+class ChangePassword:
+    """`keep` is the session that goes on; None ends all."""
+
+    password_cipher: str
+    keep: UUID | None = None
+
+
+UserCommand = (
+    RegisterUser | ChangeProfile | SignIn | SignOut | RevokeSession | SignOutEverywhere | ChangePassword
+)
 
 
 def decide(command: UserCommand, state: UserState) -> Sequence[UserEvent]:
@@ -76,6 +93,10 @@ def decide(command: UserCommand, state: UserState) -> Sequence[UserEvent]:
             return [SignedOut(session_id)] if session_id in state.sessions else []
         case RevokeSession(session_id):
             return [SessionRevoked(session_id)] if session_id in state.sessions else []
+        case SignOutEverywhere():
+            return [SignedOutEverywhere()] if state.sessions else []
+        case ChangePassword(cipher, keep):
+            return [PasswordChanged(cipher, keep)]
     assert_never(command)
 
 
@@ -88,5 +109,15 @@ USER: Decider[UserState, UserCommand] = Decider(
     initial=Unknown(),
     evolve=evolve,
     decide=decide,
-    types=EventTypes((UserRegistered, ProfileChanged, SignedIn, SessionRevoked, SignedOut)),
+    types=EventTypes(
+        (
+            UserRegistered,
+            ProfileChanged,
+            SignedIn,
+            SessionRevoked,
+            SignedOut,
+            SignedOutEverywhere,
+            PasswordChanged,
+        )
+    ),
 )

@@ -38,7 +38,25 @@ class SignedOut(Event, frozen=True):
     session_id: UUID
 
 
-UserEvent = UserRegistered | ProfileChanged | SignedIn | SessionRevoked | SignedOut
+class SignedOutEverywhere(Event, frozen=True):
+    pass
+
+
+class PasswordChanged(Event, frozen=True):
+    password_cipher: str
+    kept_session_id: UUID | None = None
+    """The session it was changed in; all others end. None where it was reset by e-mail."""
+
+
+UserEvent = (
+    UserRegistered
+    | ProfileChanged
+    | SignedIn
+    | SessionRevoked
+    | SignedOut
+    | SignedOutEverywhere
+    | PasswordChanged
+)
 
 
 @dataclass(frozen=True)
@@ -71,4 +89,8 @@ def evolve(state: UserState, event: UserEvent) -> UserState:
             return replace(state, sessions=state.sessions | {session_id})
         case SessionRevoked(session_id) | SignedOut(session_id):
             return replace(state, sessions=state.sessions - {session_id})
+        case SignedOutEverywhere():
+            return replace(state, sessions=frozenset())
+        case PasswordChanged(_, kept):
+            return replace(state, sessions=state.sessions & {kept})
     assert_never(event)

@@ -1,6 +1,7 @@
 """Passwords: the rules (PRODUCT §1), and argon2id in threads of its own."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
@@ -13,14 +14,14 @@ SHORTEST, LONGEST = 8, 256
 
 # OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 _hashing = PasswordHash((Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1),))
-# A flood of logins queues here instead of taking all memory and both cores.
-_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+# A flood of logins queues here instead of taking all memory and all cores: half of them stay for everybody else.
+_threads = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="argon2")
 
 COMMON = frozenset((files("gateway.users") / "common_passwords.txt").read_text().split())
 
 
-def check_rules(password: str, email: str) -> None:
-    """Raises 400 naming the rule that is broken."""
+def check_rules(password: str, email: str, field: str = "password") -> None:
+    """Raises 400 for the field, naming the rules that are broken."""
     lowered = password.lower()
     broken = [
         message
@@ -36,7 +37,7 @@ def check_rules(password: str, email: str) -> None:
         if not fine
     ]
     if broken:
-        raise validation("password", "; ".join(broken))
+        raise validation(field, "; ".join(broken))
 
 
 async def hash_password(password: str) -> str:

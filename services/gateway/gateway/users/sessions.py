@@ -12,9 +12,23 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from common.database import Sql, Transaction
+from common.views import uuid_column
 
+from gateway import metadata
 from gateway.users.decisions import USER, RevokeSession, SignIn, SignOut
+
+families = sa.Table(
+    "refresh_families",
+    metadata,
+    uuid_column("account_id"),
+    uuid_column("session_id", primary_key=True),
+    uuid_column("user_id"),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)
+"""Not a view: it holds the newest secret of each session, which no fact does."""
 
 LIFETIME = "7 days"
 _SECRET_BYTES = 32
@@ -104,6 +118,23 @@ async def end(tx: Transaction, token: RefreshToken) -> bool:
     await _end(tx, token)
     await tx.handle(USER, token.user_id, SignOut(token.session_id))
     return True
+
+
+def alive(user_id: UUID, session_id: UUID) -> "sa.ColumnElement[bool]":
+    """The session goes on: it has not been signed out of, revoked or left to end."""
+    return sa.exists().where(
+        families.c.session_id == session_id,
+        families.c.user_id == user_id,
+        families.c.expires_at > sa.func.now(),
+    )
+
+
+async def end_all(sql: Sql, user_id: UUID, keep: UUID | None = None) -> None:
+    """No refresh token of the user is good any more, except of the session `keep`."""
+    await sql.execute(
+        "DELETE FROM refresh_families WHERE user_id = %(user)s AND session_id IS DISTINCT FROM %(keep)s",
+        {"user": user_id, "keep": keep},
+    )
 
 
 async def _family(sql: Sql, token: RefreshToken) -> Standing:

@@ -12,8 +12,9 @@ from common.views import time_columns, uuid_column
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway import metadata
+from gateway.accounts.views import members
 from gateway.users.decisions import USER
-from gateway.users.events import ProfileChanged, SignedIn, UserEvent, UserRegistered
+from gateway.users.events import PasswordChanged, ProfileChanged, SignedIn, UserEvent, UserRegistered
 
 users = sa.Table(
     "users",
@@ -26,8 +27,6 @@ users = sa.Table(
     sa.Column("password_cipher", sa.Text, nullable=False),
     sa.Column("first_name_cipher", sa.Text, nullable=False),
     sa.Column("last_name_cipher", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("last_login", sa.DateTime(timezone=True)),
     *time_columns(),
 )
@@ -47,8 +46,6 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[UserEvent]]) -> None:
                     password_cipher=event.password_cipher,
                     first_name_cipher=event.first_name_cipher,
                     last_name_cipher=event.last_name_cipher,
-                    role=event.role,
-                    is_active=True,
                     created_at=fact.recorded_at,
                     updated_at=fact.recorded_at,
                 )
@@ -61,6 +58,10 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[UserEvent]]) -> None:
                     first_name_cipher=first,
                     last_name_cipher=last,
                     updated_at=fact.recorded_at,
+                )
+            case PasswordChanged(password_cipher):
+                await _change(
+                    sql, fact, user_id, password_cipher=password_cipher, updated_at=fact.recorded_at
                 )
             case SignedIn():
                 await _change(sql, fact, user_id, last_login=fact.recorded_at)
@@ -79,8 +80,15 @@ async def _change(sql: Sql, fact: Recorded[UserEvent], user_id: UUID, **values: 
 PROJECTION = Projection("users", (USER.category,), (users,), apply)
 
 
+def members_of_account() -> "sa.Select[Any]":
+    """Users with their standing (`role`, `is_active`, `site_ids`), which the accounts stream decides."""
+    return sa.select(users, members.c.role, members.c.active.label("is_active"), members.c.site_ids).join(
+        members, (members.c.account_id == users.c.account_id) & (members.c.user_id == users.c.user_id)
+    )
+
+
 async def user_row(sql: Sql, user_id: UUID) -> Row | None:
-    return await sql.first(sa.select(users).where(users.c.user_id == user_id))
+    return await sql.first(members_of_account().where(users.c.user_id == user_id))
 
 
 async def find_by_email(sql: Sql, email_index: str) -> tuple[UUID, UUID] | None:

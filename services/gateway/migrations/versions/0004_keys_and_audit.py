@@ -4,7 +4,7 @@ from alembic import op
 from common.migrations import kit
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 SCRIPT = """
 CREATE TABLE api_keys (

@@ -92,7 +92,6 @@ async def list_clusters(
 
 @router.post("/", summary="Add a cluster", status_code=201, response_model=Success[ClusterOut])
 async def create_cluster(caller: Caller, runtime: Runtime, body: ClusterIn) -> Answer:
-    caller.require("write")
     cluster_id = caller.new_id("cluster")
 
     async def work(tx: Transaction) -> Row:
@@ -111,7 +110,6 @@ async def create_cluster(caller: Caller, runtime: Runtime, body: ClusterIn) -> A
     response_model=Success[TaskAccepted],
 )
 async def auto_generate_ideas(caller: Caller, runtime: Runtime, body: GenerateIdeasIn) -> Answer:
-    caller.require("write")
     operation_id = caller.new_id("generate_ideas")
     cluster_ids = list(dict.fromkeys(body.cluster_ids))
 
@@ -141,7 +139,6 @@ async def get_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID) -> Ans
 
 @router.patch("/{cluster_id}/", summary="Change a cluster", response_model=Success[ClusterOut])
 async def patch_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID, body: ClusterPatch) -> Answer:
-    caller.require("write")
 
     async def work(tx: Transaction) -> Row:
         row = await _one(caller, tx, cluster_id)
@@ -155,7 +152,6 @@ async def patch_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID, body
 @router.delete("/{cluster_id}/", summary="Archive a cluster", status_code=204, response_class=Response)
 async def delete_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID) -> Response:
     """Its keywords are without a cluster again."""
-    caller.require("write")
 
     async def work(tx: Transaction) -> None:
         await keywords.lock(tx)

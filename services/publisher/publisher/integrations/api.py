@@ -106,7 +106,6 @@ async def get_integration(integration_id: UUID, caller: Caller, runtime: Runtime
 )
 async def test_connection(integration_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     """Changes nothing at the site. What is wrong is part of the answer, not an error of the request."""
-    caller.require("approve")
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
     try:
@@ -149,7 +148,6 @@ async def ask_to_publish(integration_id: UUID, body: PublishIn, caller: Caller, 
     Answers 404 for an unknown article, 409 for one that is not approved, 400 for one of another site. What was done at the
     writer a moment ago may not be known here yet: a no takes about a second, in which the yes may still arrive.
     """
-    caller.require("approve")
     async with runtime.database.transaction(caller.account_id) as tx:
         integration = await require_row(tx, ROWS, integrations, "Integration", integration_id, caller)
     content = await require_approved(runtime.database, body.content_id, caller)

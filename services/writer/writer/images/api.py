@@ -173,7 +173,6 @@ async def grouped(request: Request, caller: Caller, runtime: Runtime, page: Page
 @router.post("/", summary="Describe an image by hand", status_code=201, response_model=Success[ImageOut])
 @prompts_router.post("/", summary="Describe an image", status_code=201, response_model=Success[ImageOut])
 async def create_image(body: ImageIn, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     image_id = caller.new_id("image")
 
     async def create(tx: Transaction) -> dict[str, Any]:
@@ -202,7 +201,6 @@ async def get_image(image_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
 @router.patch("/{image_id}/", summary="Change an image", response_model=Success[ImageOut])
 @prompts_router.patch("/{image_id}/", summary="Change a prompt", response_model=Success[ImageOut])
 async def edit_image(image_id: UUID, body: ImageEdit, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
 
     async def edit(tx: Transaction) -> dict[str, Any]:
         row = await _row(tx, image_id, caller)
@@ -215,7 +213,6 @@ async def edit_image(image_id: UUID, body: ImageEdit, caller: Caller, runtime: R
 @router.delete("/{image_id}/", summary="Archive an image", status_code=204)
 @prompts_router.delete("/{image_id}/", summary="Archive an image prompt", status_code=204)
 async def delete_image(image_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    caller.require("write")
 
     async def archive(tx: Transaction) -> None:
         row = await _row(tx, image_id, caller)
@@ -227,7 +224,6 @@ async def delete_image(image_id: UUID, caller: Caller, runtime: Runtime) -> Resp
 
 @prompts_router.post("/generate/", summary="Describe the images of articles", status_code=202)
 async def generate_prompts(body: GeneratePrompts, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     operation_id = caller.new_id("operation")
 
     async def start(tx: Transaction) -> None:
@@ -251,7 +247,6 @@ async def generate_prompts(body: GeneratePrompts, caller: Caller, runtime: Runti
 @router.post("/generate_images/", summary="Make images from their prompts", status_code=202)
 @router.post("/generate/", summary="Make images from their prompts", status_code=202)
 async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     operation_id = caller.new_id("operation")
 
     async def start(tx: Transaction) -> None:

@@ -157,7 +157,6 @@ async def list_tasks(
 
 @router.post("/", summary="Make a task by hand", status_code=201, response_model=Success[TaskOut])
 async def create_task(body: TaskIn, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     task_id = caller.new_id("task")
 
     async def create(tx: Transaction) -> dict[str, Any]:
@@ -188,7 +187,6 @@ async def get_task(task_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
 @router.patch("/{task_id}/", summary="Change a task", response_model=Success[TaskOut])
 @router.put("/{task_id}/", summary="Replace a task's fields", response_model=Success[TaskOut])
 async def edit_task(task_id: UUID, body: TaskEdit, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
 
     async def edit(tx: Transaction) -> dict[str, Any]:
         await _edit(tx, task_id, body, caller)
@@ -199,14 +197,12 @@ async def edit_task(task_id: UUID, body: TaskEdit, caller: Caller, runtime: Runt
 
 @router.delete("/{task_id}/", summary="Archive a task", status_code=204)
 async def delete_task(task_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    caller.require("write")
     await runtime.database.run(caller.account_id, lambda tx: _archive(tx, [task_id], caller), caller.meta)
     return Response(status_code=204)
 
 
 @router.post("/{task_id}/restore/", summary="Bring an archived task back", response_model=Success[TaskOut])
 async def restore_task(task_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("manage")
 
     async def restore(tx: Transaction) -> dict[str, Any]:
         await require_row(tx, ROWS, tasks, "Task", task_id, caller, archived=True)
@@ -218,14 +214,12 @@ async def restore_task(task_id: UUID, caller: Caller, runtime: Runtime) -> Answe
 
 @router.post("/bulk_delete/", summary="Archive tasks, all or none", response_model=Success[dict[str, int]])
 async def bulk_delete(body: TaskIds, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     await runtime.database.run(caller.account_id, lambda tx: _archive(tx, body.task_ids, caller), caller.meta)
     return answer({"deleted": len(body.task_ids)})
 
 
 @router.post("/bulk_update/", summary="Change tasks, all or none", response_model=Success[dict[str, int]])
 async def bulk_update(body: TaskUpdate, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     change = TaskEdit(status=body.status, cluster_id=body.cluster_id, word_count=body.word_count)
 
     async def update(tx: Transaction) -> None:
@@ -239,7 +233,6 @@ async def bulk_update(body: TaskUpdate, caller: Caller, runtime: Runtime) -> Ans
 
 @router.post("/auto_generate_content/", summary="Write the articles of up to 10 tasks", status_code=202)
 async def auto_generate_content(body: TaskIds, caller: Caller, runtime: Runtime) -> Answer:
-    caller.require("write")
     if len(body.task_ids) > MOST_AT_ONCE:
         raise validation("task_ids", f"at most {MOST_AT_ONCE} tasks at once, {len(body.task_ids)} were given")
     operation_id = caller.new_id("operation")
