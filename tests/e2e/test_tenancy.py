@@ -95,6 +95,9 @@ def signed_in(shared: Shared, client: Client) -> httpx.Client:
 def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
     """What a tenant sees in its lists, and the objects that only their id leads to."""
     account = http.get("/api/v1/account/").json()["data"]["id"]
+    # What no run makes.
+    made = {"name": "Importer", "scopes": ["read"]}
+    assert http.post("/api/v1/auth/api-keys/", json=made).status_code == 201
     invited = {"email": f"{uuid4().hex}@example.com", "role": "editor"}
     assert http.post("/api/v1/account/invitations/", json=invited).status_code == 201
     product = shared.product

@@ -1,19 +1,9 @@
 """Passwords and keys, made once per data directory and readable by its owner alone."""
 
 import base64
-import hashlib
 import json
 import secrets
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from igny8_local.layout import Layout, write_atomically
 
@@ -41,32 +31,3 @@ def master_key(layout: Layout) -> str:
     if not path.exists():
         write_atomically(path, base64.b64encode(secrets.token_bytes(32)).decode())
     return path.read_text().strip()
-
-
-def prepare_token_keys(layout: Layout) -> None:
-    """Makes the first signing key and publishes all public keys of the directory as `jwks.json`.
-
-    A key is PKCS 8 PEM named after its RFC 7638 thumbprint, which is its `kid`; to rotate, add a file.
-    """
-    if not any(layout.token_keys.glob("*.pem")):
-        key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        write_atomically(layout.token_keys / f"{_public_jwk(key)['kid']}.pem", pem)
-    public = []
-    for path in sorted(layout.token_keys.glob("*.pem")):
-        loaded = load_pem_private_key(path.read_bytes(), password=None)
-        if isinstance(loaded, Ed25519PrivateKey):
-            public.append(_public_jwk(loaded))
-    write_atomically(layout.jwks, json.dumps({"keys": public}), mode=0o644)
-
-
-def _public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:
-    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
-    canonical = json.dumps(required, separators=(",", ":"), sort_keys=True)
-    thumbprint = _base64url(hashlib.sha256(canonical.encode()).digest())
-    return required | {"kid": thumbprint, "alg": "EdDSA", "use": "sig"}
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -40,7 +40,8 @@ class Layout:
 
     @property
     def jwks(self) -> Path:
-        return self.keys / "jwks.json"
+        """Written with the keys, by whoever prepares or rotates them."""
+        return self.token_keys / "jwks.json"
 
     @property
     def logs(self) -> Path:

@@ -17,10 +17,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
+from common.auth.signing_keys import prepare_keys
+
 from igny8_local.databases import Databases
 from igny8_local.environment import Broker, base_environment, service_environment
 from igny8_local.errors import AlreadyRunning, StackError
-from igny8_local.keys import Credentials, prepare_token_keys
+from igny8_local.keys import Credentials
 from igny8_local.layout import Layout, write_atomically
 from igny8_local.migrations import migrate
 from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
@@ -117,7 +119,7 @@ class Supervisor:
             await self._shut_down()
 
     async def _start(self) -> None:
-        prepare_token_keys(self._layout)
+        prepare_keys(self._layout.token_keys, time.time())
         for left in self._layout.held.iterdir():
             left.unlink()
         self._write_state()

@@ -467,6 +467,18 @@ class Database:
                     return
                 await connection.close()  # the pool makes a new one in its place
 
+    async def call(self, statement: str, parameters: Sequence[Any]) -> None:
+        """One statement as a transaction of its own: one round trip, where opening and committing take two more.
+
+        The statement sets its tenant itself; it records no facts.
+        """
+        async with self._connection() as connection:
+            await connection.set_autocommit(True)
+            try:
+                await connection.execute(statement, parameters, prepare=True)
+            finally:
+                await connection.set_autocommit(False)
+
     async def run(
         self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
     ) -> T:

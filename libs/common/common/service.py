@@ -75,6 +75,8 @@ class Service:
     """The gateway's forwarder goes around its own routes."""
     hears: Callable[[RuntimeOf], Reactions] | None = None
     """For reactions that need the runtime (live updates); instead of `reactions`."""
+    loops: Callable[[RuntimeOf], tuple[Loop, ...]] = lambda _runtime: ()
+    """What else it does besides answering requests."""
 
 
 @dataclass
@@ -259,6 +261,7 @@ async def start(process: Process) -> None:
         Loop("catch_up_source", lambda loop: source.run(loop.beat)),
         Loop("jobs", jobs),
         Loop("start", begin),
+        *service.loops(runtime),
     ]
     for loop in process.loops:
         loop.start()

@@ -7,6 +7,7 @@ from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.service import Service
+from common.supervision import Loop
 from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
@@ -16,6 +17,11 @@ from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
 from gateway.activity import views as activity_views
 from gateway.activity.reactions import notes, reactions
+from gateway.api_keys import api as api_keys_api
+from gateway.api_keys import views as api_keys_views
+from gateway.api_keys.decisions import API_KEY
+from gateway.audit import api as audit_api
+from gateway.edge.acting import Acting
 from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
 from gateway.edge.forwarder import Forwarder
@@ -27,6 +33,8 @@ from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
 from gateway.parts import PartsOf, make_parts
 from gateway.publish import publish
+from gateway.staff import views as staff_views
+from gateway.staff.decisions import STAFF
 from gateway.users import api as users_api
 from gateway.users import jobs as users_jobs
 from gateway.users import views as users_views
@@ -34,9 +42,15 @@ from gateway.users.decisions import USER
 
 MODEL = ServiceModel(
     "gateway",
-    deciders=(ACCOUNT, USER, INVITATION),
+    deciders=(ACCOUNT, USER, INVITATION, API_KEY, STAFF),
     publish=publish,
-    projections=(accounts_views.PROJECTION, users_views.PROJECTION, invitations_views.PROJECTION),
+    projections=(
+        accounts_views.PROJECTION,
+        users_views.PROJECTION,
+        invitations_views.PROJECTION,
+        api_keys_views.PROJECTION,
+        staff_views.PROJECTION,
+    ),
     replicas=activity_views.REPLICAS,
 )
 
@@ -53,7 +67,8 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
     forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
-    return Edge(own, callers, parts.identity, forwarder)
+    acting = Acting(runtime.database, runtime.clock)
+    return Edge(own, callers, parts.identity, forwarder, parts.key_callers, acting, parts.audit)
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
@@ -64,6 +79,8 @@ _ROUTERS: tuple[Any, ...] = (
     users_api.router,
     invitations_api.accept_router,
     accounts_api.router,
+    api_keys_api.router,
+    audit_api.router,
     members_api.router,
     invitations_api.router,
     activity_api.router,
@@ -72,11 +89,22 @@ _ROUTERS: tuple[Any, ...] = (
 )
 
 
+def _loops(runtime: RuntimeOf) -> tuple[Loop, ...]:
+    return (Loop("api_key_uses", _parts(runtime).key_callers.write_uses_for_ever),)
+
+
 def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     mailer = _parts(runtime).mailer
     return (users_jobs.handler(runtime, mailer), invitations_jobs.handler(runtime, mailer))
 
 
 SERVICE = Service(
-    name="gateway", model=MODEL, reactions=notes, routers=_ROUTERS, jobs=_jobs, wrap=wrap, hears=_hears
+    name="gateway",
+    model=MODEL,
+    reactions=notes,
+    routers=_ROUTERS,
+    jobs=_jobs,
+    wrap=wrap,
+    hears=_hears,
+    loops=_loops,
 )

@@ -6,12 +6,16 @@ from typing import Annotated
 
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentitySigner
+from common.auth.signing_keys import JWKS_FILE, WatchedKeys
 from common.auth.tokens import TokenSigner, TokenVerifier
 from common.mail import Mailer, open_mailer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, Request
 
 from gateway.activity.live import LiveUpdates
-from gateway.keys import JWKS_FILE, SigningKeys, load_keys
+from gateway.audit.log import AuditLog
+from gateway.edge.key_callers import KeyCallers
+from gateway.keys import load_keys
 from gateway.users.throttle import LoginThrottle
 
 ACCESS_ISSUER = "igny8-gateway"
@@ -25,11 +29,13 @@ SIGNING_IN_AT_ONCE = 4
 class PartsOf:
     """One per process, made by `make_parts`."""
 
-    keys: SigningKeys
+    keys: WatchedKeys
     identity: IdentitySigner
     access: TokenSigner
     access_verifier: TokenVerifier
     live: LiveUpdates
+    audit: AuditLog
+    key_callers: KeyCallers
     mailer: Mailer
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     signing_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGNING_IN_AT_ONCE))
@@ -37,15 +43,21 @@ class PartsOf:
 
 def make_parts(runtime: RuntimeOf) -> PartsOf:
     directory = runtime.settings.token_keys
-    keys = load_keys(directory)
+    keys = load_keys(directory, runtime.clock)
+
+    def signing() -> Ed25519PrivateKey:
+        return keys.signing
+
     return PartsOf(
         keys=keys,
-        identity=IdentitySigner(keys.signing, clock=runtime.clock),
-        access=TokenSigner(keys.signing, issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock),
+        identity=IdentitySigner(signing, clock=runtime.clock),
+        access=TokenSigner(signing, issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock),
         access_verifier=TokenVerifier(
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
+        audit=AuditLog(runtime.database, runtime.secrets),
+        key_callers=KeyCallers(runtime),
         mailer=open_mailer(runtime.settings),
     )
 

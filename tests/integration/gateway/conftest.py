@@ -19,6 +19,7 @@ async def gateway(
         await made.runtime.database.open()
         async with made.working():
             yield made
+        await made.runtime.extras["gateway"].audit.flush()
         await made.runtime.database.close()
 
 

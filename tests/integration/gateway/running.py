@@ -1,11 +1,10 @@
 """A gateway on real PostgreSQL databases, without Kafka: requests go through its edge in this process."""
 
-import asyncio
 import base64
 import re
 import secrets
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -24,6 +23,7 @@ from common.messaging.direct import DirectProducer
 from common.objects import open_store
 from common.secrets import open_secrets
 from common.settings import Settings
+from common.supervision import Loop
 from gateway.app import SERVICE
 from gateway.keys import load_keys
 from starlette.types import ASGIApp
@@ -45,17 +45,15 @@ class Gateway:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """With its jobs being done."""
+        """With its jobs being done; the loop begins again after a test that let nothing else run."""
         assert SERVICE.jobs is not None
-        worker = asyncio.create_task(
-            JobWorker(self.urls.service, SERVICE.jobs(self.runtime)).run(lambda: None)
-        )
+        handlers = SERVICE.jobs(self.runtime)
+        jobs = Loop("jobs", lambda loop: JobWorker(self.urls.service, handlers).run(loop.beat))
+        jobs.start()
         try:
             yield
         finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
+            await jobs.stop()
 
     def mailed(self, address: str) -> list[EmailMessage]:
         """What was sent to an address."""

@@ -115,6 +115,7 @@ async def edge(
         yield Running(gateway, f"http://127.0.0.1:{own}", upstream, await gateway.register())
         server.should_exit = True
         await serving
+        await gateway.runtime.extras["gateway"].audit.flush()
         await gateway.runtime.database.close()
     await runner.cleanup()
 

@@ -30,7 +30,8 @@ class Signer:
 
 
 def edge(error: Exception) -> httpx.AsyncClient:
-    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), cast("Any", None))
+    nobody = cast("Any", None)
+    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), nobody, nobody, nobody, nobody)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from common.api.errors import ERROR_CODES, ApiError
 from common.database import is_away
@@ -36,6 +37,32 @@ def answer(
     if message:
         body["message"] = message
     return Answer(encode(_finish(body)), status, dict(headers or {}))
+
+
+REPLAY = "igny8.replay"
+"""In the message that starts an answer: the body to keep for a repetition, where that may not show what this one does."""
+
+
+class _ShownOnce(Answer):
+    """Sent whole, and kept as something else."""
+
+    replay: bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marking(message: Message) -> None:
+            start = message["type"] == "http.response.start"
+            await send({**message, REPLAY: self.replay} if start else message)
+
+        await super().__call__(scope, receive, marking)
+
+
+def shown_once(data: Any, later: Any, *, status: int = 200) -> Answer:
+    """A success whose `data` hold a secret; the same request again, by its Idempotency-Key, is answered with `later`."""
+    shown = _ShownOnce(
+        encode(_finish({"success": True, "data": data})), status, {"Cache-Control": "no-store"}
+    )
+    shown.replay = encode(_finish({"success": True, "data": later}))
+    return shown
 
 
 def accepted(task_id: UUID, follow: str = TASK_PROGRESS) -> Answer:

@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.api.envelope import failure
+from common.api.envelope import REPLAY, failure
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, InvalidIdentity
 from common.database import Database, Transaction
@@ -158,18 +158,22 @@ class _Replayed:
 
     async def run(self) -> tuple[int, list[list[str]], bytes]:
         status, headers, chunks = 500, [], []
+        replay: bytes | None = None
 
         async def send(message: Message) -> None:
-            nonlocal status, headers
+            nonlocal status, headers, replay
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, replay = message["status"], message.get(REPLAY)
                 headers = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in message["headers"]]
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
             await self._send(message)
 
         await self._app(self._scope, self._receive, send)
-        return status, headers, b"".join(chunks)
+        if replay is None:
+            return status, headers, b"".join(chunks)
+        kept = [[name, value] for name, value in headers if name.lower() != "content-length"]
+        return status, [*kept, ["content-length", str(len(replay))]], replay
 
     async def answer(self, status: int, headers: list[list[str]], body: bytes) -> None:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

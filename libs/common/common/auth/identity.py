@@ -4,9 +4,8 @@ import time
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from common.auth.tokens import Clock, InvalidToken, TokenSigner, TokenVerifier
+from common.auth.tokens import Clock, InvalidToken, Signing, TokenSigner, TokenVerifier
 from common.ids import SYSTEM_ACCOUNT
 
 HEADER = "X-Igny8-Identity"
@@ -50,8 +49,8 @@ def anonymous(route: str, request_id: str) -> Identity:
 class IdentitySigner:
     """The gateway's side."""
 
-    def __init__(self, private_key: Ed25519PrivateKey, *, clock: Clock = time.time) -> None:
-        self._tokens = TokenSigner(private_key, issuer=ISSUER, audience=AUDIENCE, clock=clock)
+    def __init__(self, key: Signing, *, clock: Clock = time.time) -> None:
+        self._tokens = TokenSigner(key, issuer=ISSUER, audience=AUDIENCE, clock=clock)
 
     def sign(self, identity: Identity, *, seconds: int = LIFETIME_SECONDS) -> str:
         """The header's value; it ends after at most a minute."""

@@ -26,7 +26,16 @@ LEEWAY_SECONDS = 30
 RELOAD_SECONDS = 1.0
 """Tokens with invented key ids must not turn into a request to the key server each."""
 
+REFRESH_SECONDS = 60.0
+"""A key that is published no more is forgotten after this long, though its id is known."""
+LONGEST_TOKEN = 8_192
+"""Characters. Ours have some hundred; a longer one is not worth reading."""
+HEADER = frozenset(("alg", "kid", "typ"))
+"""All that our tokens' headers say. What else a header can ask for (`crit`, `jwk`, `jku`, `x5c`, `b64`, …) is refused."""
+
 Clock = Callable[[], float]
+Signing = Ed25519PrivateKey | Callable[[], Ed25519PrivateKey]
+"""A key, or what says which key signs now."""
 
 
 class InvalidToken(Exception):
@@ -36,17 +45,19 @@ class InvalidToken(Exception):
 class TokenSigner:
     """Signs claims for one audience."""
 
-    def __init__(
-        self, private_key: Ed25519PrivateKey, *, issuer: str, audience: str, clock: Clock = time.time
-    ) -> None:
-        self._key = OKPKey.import_key(private_key)
-        self._header = {"alg": ALGORITHM, "kid": self._key.thumbprint()}
+    def __init__(self, key: Signing, *, issuer: str, audience: str, clock: Clock = time.time) -> None:
+        self._signing = key if callable(key) else lambda: key
+        self._private: Ed25519PrivateKey | None = None
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
 
     def sign(self, claims: Mapping[str, Any], *, seconds: int) -> str:
         """A compact JWT that ends in `seconds`."""
+        private = self._signing()
+        if private is not self._private:
+            self._key, self._private = OKPKey.import_key(private), private
+            self._header = {"alg": ALGORITHM, "kid": self._key.thumbprint()}
         now = int(self._clock())
         registered = {"iss": self._issuer, "aud": self._audience, "iat": now, "exp": now + seconds}
         return jwt.encode(self._header, {**claims, **registered}, self._key, algorithms=[ALGORITHM])
@@ -55,7 +66,8 @@ class TokenSigner:
 class TokenVerifier:
     """Checks signature, algorithm, issuer, audience and times.
 
-    `jwks` is a file or an http(s) URL; it is read at first use and again when a token names an unknown key.
+    `jwks` is a file or an http(s) URL; it is read at first use, each minute, and when a token names an
+    unknown key; while it cannot be read, the keys known before go on.
     """
 
     def __init__(self, jwks: str, *, issuer: str, audience: str, clock: Clock = time.time) -> None:
@@ -74,6 +86,10 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> dict[str, Any]:
         """The token's claims; raises `InvalidToken`."""
+        if len(token) > LONGEST_TOKEN:
+            raise InvalidToken("The token is not valid: it is too long.")
+        if time.monotonic() - self._loaded_at > REFRESH_SECONDS and not self._loading.locked():
+            await self._reload()
         try:
             return self._read(token)
         except InvalidKeyIdError:
@@ -88,10 +104,12 @@ class TokenVerifier:
             raise InvalidKeyIdError("no keys yet")
         try:
             read = jwt.decode(token, self._keys, algorithms=[ALGORITHM])
+            if not (HEADER >= read.header.keys() >= {"alg", "kid"}) or read.header.get("typ", "JWT") != "JWT":
+                raise InvalidToken("The token is not valid: its header is none of ours.")
             self._claims.validate(read.claims)
         except InvalidKeyIdError:
             raise
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise InvalidToken(f"The token is not valid: {_reason(error)}.") from error
         return read.claims
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 from common import telemetry
@@ -13,8 +14,12 @@ from common.ids import new_id
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.audit.log import AUDIT, SAFE, AuditLog, Entry, action_of, actor_of, object_made, object_of
+from gateway.edge.acting import HEADER as ACT_AS
+from gateway.edge.acting import Acting
 from gateway.edge.callers import Callers, refuse_writes
 from gateway.edge.forwarder import ClientGone, Forwarder, RawHeaders, end_to_end
+from gateway.edge.key_callers import KeyCallers, presented_key
 from gateway.edge.routes import Route, route
 
 log = structlog.get_logger()
@@ -23,23 +28,40 @@ _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _IDENTITY = HEADER.lower().encode()
 _ID = REQUEST_ID.encode()
 # What a client must not decide: its identity, and the headers we set ourselves.
-_OURS = frozenset((_IDENTITY, _ID, b"traceparent", b"tracestate", b"authorization", b"expect"))
+_OURS = frozenset(
+    (_IDENTITY, _ID, b"traceparent", b"tracestate", b"authorization", b"x-api-key", ACT_AS, b"expect")
+)
+_MAKES = (201, 202)
+LARGEST_READ = 65_536
+"""Bytes of an answer that are looked into for the id of what was made; such answers are small."""
 _QUIET = ("/livez", "/readyz")
 
 
 class Edge:
     """Wraps the gateway's own app."""
 
-    def __init__(self, own: ASGIApp, callers: Callers, signer: IdentitySigner, forwarder: Forwarder) -> None:
+    def __init__(
+        self,
+        own: ASGIApp,
+        callers: Callers,
+        signer: IdentitySigner,
+        forwarder: Forwarder,
+        keys: KeyCallers,
+        acting: Acting,
+        audit: AuditLog,
+    ) -> None:
         self._own = own
         self._callers = callers
+        self._keys = keys
+        self._acting = acting
+        self._audit = audit
         self._signer = signer
         self._forwarder = forwarder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             try:
-                await self._own(scope, receive, send)
+                await self._own(scope, self._flushing(receive), send)
             finally:
                 if scope["type"] == "lifespan":
                     await self._forwarder.close()
@@ -73,13 +95,24 @@ class Edge:
                 if answer.status:  # begun: it must break off
                     raise
                 await unexpected(error)(scope, receive, answer)
+            finally:
+                if answer.entry is not None and answer.entry.id is not None and answer.status:
+                    self._audit.end(answer.entry, answer.status, answer.made())
             span.set_attribute("http.response.status_code", answer.status)
 
     async def _serve(
         self, scope: Scope, receive: Receive, answer: "_Answer", headers: RawHeaders, request_id: str
     ) -> None:
         target = route(scope["method"], scope["path"])
-        identity = await self._identity(scope, headers, target, request_id)
+        identity = await self._identity(headers, target, request_id)
+        if scope["method"] not in SAFE:
+            answer.entry = _entry(scope, target, request_id)
+            scope = {**scope, AUDIT: (self._audit, answer.entry)}
+        if target.public is None:
+            if answer.entry is not None:
+                behalf = identity.account_id if identity.act_as else None
+                await self._audit.begin(answer.entry, identity.account_id, actor_of(identity), behalf)
+            refuse_writes(identity, scope["method"], target.path)
         ours = {_ID: request_id, _IDENTITY: self._signer.sign(identity)}
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
             ours[b"traceparent"] = traceparent
@@ -92,16 +125,37 @@ class Edge:
                 scope, receive, answer, service=target.service, path=target.path, headers=passed_on
             )
             return
-        if identity.user_id is not None and scope["method"] not in ("GET", "HEAD"):
+        if target.public is None and scope["method"] not in SAFE:
             # Before the client sees the answer, and so can rely on it in its next call.
-            answer.before_start = lambda: self._callers.forget(identity.account_id)
+            answer.before_start = lambda: self._forget(identity.account_id)
         await self._own({**scope, "headers": passed_on}, receive, answer)
 
-    async def _identity(self, scope: Scope, headers: RawHeaders, target: Route, request_id: str) -> Identity:
+    def _forget(self, account_id: UUID) -> None:
+        self._callers.forget(account_id)
+        self._keys.forget(account_id)
+
+    def _flushing(self, receive: Receive) -> Receive:
+        """Outcomes are written before the service hears that it ends, and closes its database."""
+
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._audit.flush()
+            return message
+
+        return heard
+
+    async def _identity(self, headers: RawHeaders, target: Route, request_id: str) -> Identity:
         if target.public is not None:
             return anonymous(target.public, request_id)
-        identity = await self._callers.identify(_header(headers, b"authorization") or "", request_id)
-        refuse_writes(identity, scope["method"], target.path)
+        given = {name: value.decode("latin-1") for name, value in headers}
+        secret = presented_key(given)
+        if secret is not None:
+            identity = await self._keys.identify(secret, request_id)
+        else:
+            identity = await self._callers.identify(given.get(b"authorization", ""), request_id)
+        if (account := given.get(ACT_AS)) is not None:
+            identity = await self._acting.on_behalf(identity, account)
         structlog.contextvars.bind_contextvars(
             account_id=str(identity.account_id), user_id=str(identity.user_id)
         )
@@ -112,14 +166,28 @@ def _nothing() -> None:
     return None
 
 
+def _entry(scope: Scope, target: Route, request_id: str) -> Entry:
+    traceparent = telemetry.traceparent()
+    return Entry(
+        action_of(scope["method"], target.path),
+        object_of(target.path),
+        request_id,
+        traceparent.split("-")[1] if traceparent else None,
+        scope["client"][0] if scope.get("client") else "",
+    )
+
+
 class _Answer:
-    """The client's side of the answer: carries our request id and nobody else's."""
+    """The client's side of the answer: carries our request id and nobody else's; tells the audit log what was made."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id.encode("latin-1")
         self.status = 0
         self.before_start: Callable[[], None] = _nothing
+        self.entry: Entry | None = None
+        self._body: list[bytes] = []
+        self._bytes = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -127,7 +195,14 @@ class _Answer:
             self.status = message["status"]
             kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != _ID]
             message = {**message, "headers": [*kept, (_ID, self._request_id)]}
+        elif self.entry is not None and self.status in _MAKES and self._bytes <= LARGEST_READ:
+            self._body.append(message.get("body", b""))
+            self._bytes += len(self._body[-1])
         await self._send(message)
+
+    def made(self) -> UUID | None:
+        """The id of what the answer says was made."""
+        return object_made(b"".join(self._body)) if self._body and self._bytes <= LARGEST_READ else None
 
 
 def _request_id(headers: RawHeaders) -> str:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 
 from gateway.accounts.decisions import ACCOUNT, SEES_GRANTED_SITES, AddMember
 from gateway.accounts.views import site_named
+from gateway.audit.log import noted_with
 from gateway.invitations.decisions import (
     INVITATION,
     AcceptInvitation,
@@ -242,6 +243,7 @@ async def accept(body: AcceptIn, runtime: Runtime, parts: Parts, request: Reques
         member = AddMember(user_id, invited["role"], tuple(invited["site_ids"]))
         await tx.handle(ACCOUNT, token.account_id, member)
         await tx.handle(USER, user_id, RegisterUser(user))
+        await noted_with(tx, request, user_id)
         return await sessions.begin(tx, user_id, new_id())
 
     try:

@@ -1,5 +1,6 @@
 """Routes of sign-up, sign-in and the caller's own profile."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from fastapi import Body as BodyOf
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.accounts.decisions import ACCOUNT, RegisterAccount
+from gateway.audit.log import noted, noted_with
 from gateway.mailed import MailedToken
 from gateway.parts import ACCESS_SECONDS, Parts, PartsOf
 from gateway.personal import Fields, email_index, normal_email
@@ -142,6 +144,7 @@ async def register(body: RegisterIn, runtime: Runtime, parts: Parts, request: Re
         await tx.handle(ACCOUNT, account_id, RegisterAccount(account_id, slug, name, user_id, trial))
         await tx.handle(USER, user_id, RegisterUser(user))
         refresh = await sessions.begin(tx, user_id, new_id())
+        await noted_with(tx, request, user_id)
         return refresh, {"account_slug": slug, "trial_ends_at": ends_at}
 
     # A slug made from the name is only a proposal: where it is taken, the account's id makes it unique.
@@ -188,7 +191,10 @@ async def refresh(
     async def work(tx: Transaction) -> sessions.RefreshToken | None:
         # The account's lock comes first everywhere: a revocation appends, and a deadlock must not hide it.
         await tx.load(USER, token.user_id)
-        return (await sessions.rotate(tx, token))[1]
+        found, following = await sessions.rotate(tx, token)
+        if found != "ended":  # anybody can write a token that names an account
+            await noted_with(tx, request, token.user_id)
+        return following
 
     following = await runtime.database.run(token.account_id, work, request_meta(request, token.user_id))
     if following is None:
@@ -204,7 +210,8 @@ async def logout(
 
     async def work(tx: Transaction) -> None:
         await tx.load(USER, token.user_id)
-        await sessions.end(tx, token)
+        if await sessions.end(tx, token):
+            await noted_with(tx, request, token.user_id)
 
     await runtime.database.run(token.account_id, work, request_meta(request, token.user_id))
     return signed_out("Signed out.")
@@ -292,7 +299,10 @@ async def confirm_password_reset(
     cipher = fields.seal("password", await hash_password(body.password))
 
     async def work(tx: Transaction) -> bool:
-        return await resets.use_reset(tx, token.subject_id, user_id, cipher)
+        used = await resets.use_reset(tx, token.subject_id, user_id, cipher)
+        if used:
+            await noted_with(tx, request, user_id)
+        return used
 
     if not await runtime.database.run(token.account_id, work, request_meta(request, user_id)):
         raise token_invalid()
@@ -358,7 +368,12 @@ async def _sign_in(
         found = await find_by_email(tx, index)
     user = await _user(runtime, *found) if found else None
     hashed = (await _fields(runtime, user)).read("password", user["password_cipher"]) if user else None
-    if not await verify_password(password, hashed) or user is None or not user["is_active"]:
+    # Noted while the password is hashed: an answer must not take longer where somebody is registered.
+    verified, _ = await asyncio.gather(
+        verify_password(password, hashed),
+        noted(request, user["account_id"], user["user_id"]) if user else asyncio.sleep(0),
+    )
+    if not verified or user is None or not user["is_active"]:
         await parts.throttle.failed(index)
         raise ApiError("INVALID_CREDENTIALS", "E-mail or password is wrong.", status=401)
     user_id, session_id = user["user_id"], new_id()

@@ -111,11 +111,13 @@ async def rotate(tx: Transaction, token: RefreshToken) -> tuple[Standing, Refres
     return found, following
 
 
-async def end(tx: Transaction, token: RefreshToken) -> None:
-    """Sign out; a token that is not good any more ends nothing."""
-    if await _family(tx, token) == "good":
-        await _end(tx, token)
-        await tx.handle(USER, token.user_id, SignOut(token.session_id))
+async def end(tx: Transaction, token: RefreshToken) -> bool:
+    """Sign out; whether the token was good: another one ends nothing."""
+    if await _family(tx, token) != "good":
+        return False
+    await _end(tx, token)
+    await tx.handle(USER, token.user_id, SignOut(token.session_id))
+    return True
 
 
 def alive(user_id: UUID, session_id: UUID) -> "sa.ColumnElement[bool]":

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 from common.auth.identity import AUDIENCE, ISSUER, Identity, IdentitySigner, IdentityVerifier, InvalidIdentity
+from common.auth.signing_keys import prepare_keys
 from common.auth.tokens import TokenSigner
 from common.ids import new_id
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.keys import load_keys
-from igny8_local.keys import prepare_token_keys
-from igny8_local.layout import Layout
 from joserfc import jws
 from joserfc.jwk import OctKey, OKPKey
 
@@ -136,9 +135,8 @@ async def test_a_key_that_is_added_later_is_found(keys: Path, monkeypatch: pytes
     assert await verifier.verify(_signer(keys).sign(IDENTITY)) == IDENTITY
 
 
-async def test_the_embedded_stack_and_the_gateway_name_keys_alike(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    layout.token_keys.mkdir(parents=True)
-    prepare_token_keys(layout)
-    written = json.loads(layout.jwks.read_text())
-    assert load_keys(layout.token_keys).jwks == written
+async def test_keys_are_named_by_their_thumbprint(tmp_path: Path) -> None:
+    """RFC 7638, as the library that reads the tokens has it."""
+    ring = prepare_keys(tmp_path, NOW)
+    thumbprint = OKPKey.import_key(ring.signing(NOW).private).thumbprint()
+    assert ring.jwks(NOW)["keys"][0]["kid"] == thumbprint == next(tmp_path.glob("*.pem")).stem

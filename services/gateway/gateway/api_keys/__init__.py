@@ -1,0 +1,1 @@
+"""API keys: what a program signs in with, one stream each."""
