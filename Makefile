@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help test lint types demo bench prove contracts env guarantees
+.PHONY: help test lint types demo bench prove contracts env errors guarantees
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,7 @@ lint: ## ruff, import contracts, shell scripts, Dockerfile, generated files
 	$(BIN)/hadolint deploy/docker/Dockerfile
 	$(BIN)/python -m common.contracts.documents --check
 	$(BIN)/python -m common.configuration --check
+	$(BIN)/python -m common.api.codes --check
 
 types: ## mypy --strict
 	$(BIN)/mypy
@@ -36,6 +37,9 @@ contracts: ## write JSON Schemas, the AsyncAPI document and the table of events 
 
 env: ## write .env.example from the code
 	$(BIN)/python -m common.configuration
+
+errors: ## write docs/errors.md from the registry of error codes
+	$(BIN)/python -m common.api.codes
 
 guarantees: ## write the tables of docs/architecture/guarantees.md from the planted defects
 	$(BIN)/python -m proving.document

@@ -254,6 +254,8 @@ class Transaction(Sql):
         self.meta = meta
         self.recorded_something = False
         self.said_something = False
+        self.conditional = False
+        """Whether this transaction's request has been compared with the version it names (`common.api.scope`)."""
         self._tenant_set = False
         self._loaded: dict[str, tuple[Any, int]] = {}
 
@@ -288,6 +290,13 @@ class Transaction(Sql):
             await self.connection.execute(
                 "SELECT set_config('app.account_id', %s, true)", (str(self._account_id),)
             )
+
+    async def lock(self) -> None:
+        """Take the account's lock: what is read from here on stays as it is until the transaction ends."""
+        await self._prepare()
+        await self.connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (str(self.account_id),)
+        )
 
     async def load(self, decider: Decider[S, Any], id: UUID) -> tuple[S, int]:
         """The state and version of a stream; takes the account's lock until the transaction ends."""

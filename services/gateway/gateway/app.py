@@ -6,6 +6,7 @@ from common.api.runtime import RuntimeOf
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.service import Service
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
@@ -18,12 +19,15 @@ from gateway.activity.reactions import notes, reactions
 from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
 from gateway.edge.forwarder import Forwarder
+from gateway.edge.headers import EXPOSED
+from gateway.edge.limits import Limits, parse_limits
 from gateway.edge.routes import parse_upstreams
 from gateway.parts import PartsOf, make_parts
 from gateway.publish import publish
 from gateway.users import api as users_api
 from gateway.users import views as users_views
 from gateway.users.decisions import USER
+from gateway.windows import Windows
 
 MODEL = ServiceModel(
     "gateway",
@@ -45,8 +49,21 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
     runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
-    forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
-    return Edge(own, callers, parts.identity, forwarder)
+    settings = runtime.settings
+    forwarder = Forwarder(parse_upstreams(settings.upstreams))
+    limits = Limits(parse_limits(settings.rate_limits), Windows(settings.rate_limit_store))
+    edge = Edge(own, callers, parts.identity, forwarder, limits)
+    if not settings.cors_origins:
+        return edge
+    return CORSMiddleware(
+        edge,
+        allow_origins=settings.cors_origins,
+        allow_credentials=True,
+        allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("*",),  # the browser names what the page sends; none of ours is dangerous
+        expose_headers=EXPOSED,
+        max_age=600,
+    )
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:

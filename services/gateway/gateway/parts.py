@@ -1,6 +1,6 @@
 """What the gateway's routes need beside the kit: signing keys, access tokens, throttle, live updates."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from common.api.runtime import RuntimeOf
@@ -26,7 +26,7 @@ class PartsOf:
     access: TokenSigner
     access_verifier: TokenVerifier
     live: LiveUpdates
-    throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    throttle: LoginThrottle
 
 
 def make_parts(runtime: RuntimeOf) -> PartsOf:
@@ -40,6 +40,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
+        throttle=LoginThrottle(runtime.settings.rate_limit_store),
     )
 
 

@@ -19,6 +19,7 @@ from common.secrets import open_secrets
 from common.settings import Settings
 from gateway.app import SERVICE
 from gateway.keys import load_keys
+from igny8_local.environment import RATE_LIMITS
 from starlette.types import ASGIApp
 
 from tests.support.database import ServiceUrls
@@ -64,19 +65,24 @@ class Tenant:
         return self.gateway.client(self.registered["access"])
 
 
+def new_master_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def make_gateway(
-    urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = ""
+    urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = "", **changed: Any
 ) -> Gateway:
+    """`changed` are settings; what a test sends is not held back unless they say so."""
     keys = directory / "keys"
     load_keys(keys)
     settings = Settings(
         service_database=urls.service,
         secrets_database=secret_urls.service,
         objects=(directory / "objects").as_uri(),
-        master_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         token_keys=keys,
         jwks=str(keys / "jwks.json"),
         upstreams=upstreams,
+        **{"rate_limits": RATE_LIMITS, "master_key": new_master_key(), **changed},
     )
     database = Database(urls.service, SERVICE.model)
     runtime = RuntimeOf(

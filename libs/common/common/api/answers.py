@@ -29,9 +29,9 @@ class Failure(BaseModel):
 
 
 class Listed(BaseModel, Generic[T]):
-    """One page of a list; `next` and `previous` are links relative to the host."""
+    """One page of a list; `next` and `previous` are links relative to the host. With a `cursor` nothing is counted."""
 
-    count: int
+    count: int | None
     next: str | None
     previous: str | None
     results: list[T]

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends, Request
 
+from common.api.conditional import expected_versions
 from common.api.errors import forbidden, unauthorized
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, Identity, InvalidIdentity
@@ -23,6 +24,8 @@ class CallerOf:
     identity: Identity
     idempotency_key: str | None
     path: str
+    expected_versions: frozenset[int] | None = None
+    """Of the resource that is to be changed, by `If-Match`; None: any. Compared by `common.api.scope`."""
 
     @property
     def account_id(self) -> UUID:
@@ -88,7 +91,12 @@ async def _caller(request: Request) -> CallerOf:
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
     if runtime.replicas is not None:
         await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)
-    return CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
+    return CallerOf(
+        identity,
+        request.headers.get("idempotency-key"),
+        request.url.path,
+        expected_versions(request.method, request.headers.get("if-match")),
+    )
 
 
 Caller = Annotated[CallerOf, Depends(_caller)]

@@ -12,7 +12,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.api.scope import require_site
+from common.api.scope import require_expected, require_site
 from common.database import Row, Transaction
 from common.outbound import ForbiddenUrl
 from common.outbound import parse as parse_url
@@ -187,7 +187,7 @@ async def patch_site(site_id: UUID, body: SiteChanges, caller: Caller, runtime: 
 async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
     caller.require("manage")
-    version = await _handle(runtime, caller, ArchiveSite(site_id))
+    version = await _handle(runtime, caller, ArchiveSite(site_id), _site_row(site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
 
@@ -259,7 +259,7 @@ async def patch_sector(
 async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
     caller.require("manage")
-    version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id))
+    version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id), _sector_row(sector_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
 
@@ -311,6 +311,7 @@ async def _save_site(
     status: int,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, int]:
+        await require_expected(tx, _site_row(site_id), caller)
         handled = await tx.handle(ACCOUNT, caller.account_id, command)
         if word_press is not None:
             configure = ConfigureWordPress(site_id, **word_press)
@@ -330,6 +331,7 @@ async def _save_sector(
     status: int,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, int]:
+        await require_expected(tx, _sector_row(sector_id), caller)
         handled = await tx.handle(ACCOUNT, caller.account_id, command)
         return await sector_named(tx, site_id, sector_id), handled.version
 
@@ -337,11 +339,22 @@ async def _save_sector(
     return answer(_sector_out(row), status=status, headers={VERSION_HEADER: str(version)})
 
 
-async def _handle(runtime: RuntimeOf, caller: CallerOf, command: AccountCommand) -> int:
+async def _handle(
+    runtime: RuntimeOf, caller: CallerOf, command: AccountCommand, changed: "sa.Select[Any]"
+) -> int:
     async def work(tx: Transaction) -> int:
+        await require_expected(tx, changed, caller)
         return (await tx.handle(ACCOUNT, caller.account_id, command)).version
 
     return await runtime.database.run(caller.account_id, work, caller.meta)
+
+
+def _site_row(site_id: UUID) -> "sa.Select[Any]":
+    return sa.select(sites.c.version).where(sites.c.id == site_id)
+
+
+def _sector_row(sector_id: UUID) -> "sa.Select[Any]":
+    return sa.select(sectors.c.version).where(sectors.c.id == sector_id)
 
 
 def _may_see_deleted(caller: CallerOf, deleted: bool) -> None:

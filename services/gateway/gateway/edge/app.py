@@ -1,5 +1,6 @@
 """The outermost ASGI app: request id, server span, authentication, then our own routes or a service's."""
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -14,8 +15,12 @@ from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.edge.callers import Callers, refuse_writes
-from gateway.edge.forwarder import ClientGone, Forwarder, RawHeaders, end_to_end
+from gateway.edge.forwarder import ClientGone, Forwarder, end_to_end
+from gateway.edge.headers import RawHeaders, security_headers
+from gateway.edge.headers import header as _header
+from gateway.edge.limits import LimitedBody, Limits, class_of
 from gateway.edge.routes import Route, route
+from gateway.edge.waiting import Accepted, Kept, preferred_wait
 
 log = structlog.get_logger()
 
@@ -30,11 +35,14 @@ _QUIET = ("/livez", "/readyz")
 class Edge:
     """Wraps the gateway's own app."""
 
-    def __init__(self, own: ASGIApp, callers: Callers, signer: IdentitySigner, forwarder: Forwarder) -> None:
+    def __init__(
+        self, own: ASGIApp, callers: Callers, signer: IdentitySigner, forwarder: Forwarder, limits: Limits
+    ) -> None:
         self._own = own
         self._callers = callers
         self._signer = signer
         self._forwarder = forwarder
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,7 +56,7 @@ class Edge:
         request_id = _request_id(headers)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, security_headers(scope))
         if scope["path"] in _QUIET:
             await self._own({**scope, "headers": _passed_on(headers, {_ID: request_id})}, receive, answer)
             return
@@ -80,22 +88,66 @@ class Edge:
     ) -> None:
         target = route(scope["method"], scope["path"])
         identity = await self._identity(scope, headers, target, request_id)
-        ours = {_ID: request_id, _IDENTITY: self._signer.sign(identity)}
+        kind = class_of(scope["method"], target.path)
+        if kind is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            answer.headers += await self._limits.count(kind, identity, address)
+        body = LimitedBody(receive, kind, headers)
+        if target.service is None:
+            answer.before_start = lambda: self._before_own_answer(scope["method"], identity)
+            answer.dropped = lambda: body.exceeded  # its route may have taken it for a body that is broken
+        seconds = preferred_wait(headers) if scope["method"] == "POST" else 0
+        accepted = Accepted(answer) if seconds else None
+        await self._pass_on(scope, headers, body, accepted or answer, identity, target)
+        if answer.dropped():
+            answer.dropped = bool
+            raise body.refusal()
+        if accepted is None or accepted.location is None:
+            return
+
+        async def ask(path: str) -> Kept:
+            kept = Kept()
+            question = {
+                **scope,
+                "method": "GET",
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+            }
+            there = route("GET", path)
+            await self._pass_on({**question, "headers": []}, [], _nothing_sent, kept.keep, identity, there)
+            return kept
+
+        await accepted.wait(seconds, ask, receive)
+
+    async def _pass_on(
+        self,
+        scope: Scope,
+        headers: RawHeaders,
+        receive: Receive,
+        send: Send,
+        identity: Identity,
+        target: Route,
+    ) -> None:
+        """To the service of a route, or to our own app, in the name of its caller."""
+        ours = {_ID: identity.request_id, _IDENTITY: self._signer.sign(identity)}
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
             ours[b"traceparent"] = traceparent
         passed_on = _passed_on(headers, ours)
         if target.public is not None:
             # Its caller is nobody: two strangers' keys must not meet.
             passed_on = [header for header in passed_on if header[0] != b"idempotency-key"]
-        if target.service is not None:
+        if target.service is None:
+            await self._own({**scope, "headers": passed_on}, receive, send)
+        else:
             await self._forwarder.forward(
-                scope, receive, answer, service=target.service, path=target.path, headers=passed_on
+                scope, receive, send, service=target.service, path=target.path, headers=passed_on
             )
-            return
-        if identity.user_id is not None and scope["method"] not in ("GET", "HEAD"):
+
+    def _before_own_answer(self, method: str, identity: Identity) -> None:
+        if identity.user_id is not None and method not in ("GET", "HEAD"):
             # Before the client sees the answer, and so can rely on it in its next call.
-            answer.before_start = lambda: self._callers.forget(identity.account_id)
-        await self._own({**scope, "headers": passed_on}, receive, answer)
+            self._callers.forget(identity.account_id)
 
     async def _identity(self, scope: Scope, headers: RawHeaders, target: Route, request_id: str) -> Identity:
         if target.public is not None:
@@ -112,31 +164,42 @@ def _nothing() -> None:
     return None
 
 
+async def _nothing_sent() -> Message:
+    """The client's side of a question that we ask ourselves: it has no body, and does not go away."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
 class _Answer:
     """The client's side of the answer: carries our request id and nobody else's."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, unless_said: RawHeaders) -> None:
         self._send = send
+        self._unless_said = unless_said
+        self.headers: RawHeaders = []
         self._request_id = request_id.encode("latin-1")
         self.status = 0
         self.before_start: Callable[[], None] = _nothing
+        self.dropped: Callable[[], bool] = bool
+        """Whether this answer is not to be sent, for another takes its place."""
 
     async def __call__(self, message: Message) -> None:
+        if not self.status and self.dropped():
+            return
         if message["type"] == "http.response.start":
-            self.before_start()
+            before, self.before_start = self.before_start, _nothing
+            before()
             self.status = message["status"]
             kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != _ID]
-            message = {**message, "headers": [*kept, (_ID, self._request_id)]}
+            said = {name.lower() for name, _ in kept}
+            ours = [*self.headers, *(pair for pair in self._unless_said if pair[0] not in said)]
+            message = {**message, "headers": [*kept, *ours, (_ID, self._request_id)]}
         await self._send(message)
 
 
 def _request_id(headers: RawHeaders) -> str:
     given = _header(headers, _ID) or ""
     return given if _SANE_REQUEST_ID.fullmatch(given) else str(new_id())
-
-
-def _header(headers: RawHeaders, wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in headers if name == wanted), None)
 
 
 def _passed_on(headers: RawHeaders, ours: dict[bytes, str]) -> RawHeaders:
