@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from proving import control, delivery, poison, replicas, twins
+from proving import api, control, delivery, poison, replicas, twins
 from proving.outcome import Outcome, Proved, Say
 
 SHOWN = 20
@@ -30,6 +30,7 @@ PROOFS: dict[str, Proof] = {
     "poison": Proof(poison.prove, 20_000, 1_000, "messages"),
     "replicas": Proof(replicas.prove, 100, 4, "rebalances"),
     "services": Proof(twins.prove, 100, 5, "rebalances"),
+    "api": Proof(api.prove, 20_000, 500, "requests"),
     "celery": Proof(control.prove, 10, 2, "kills"),
 }
 

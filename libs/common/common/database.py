@@ -496,6 +496,15 @@ async def _still_there(connection: psycopg.AsyncConnection[Any]) -> None:
         await AsyncConnectionPool.check_connection(connection)
 
 
+def holds_nul(error: BaseException) -> bool:
+    """Whether PostgreSQL was to keep a text with a NUL character: the one character of JSON that it has no room for."""
+    if not isinstance(error, psycopg.DataError):
+        return False
+    if error.sqlstate is None:
+        return "NUL" in str(error)
+    return error.sqlstate in ("22021", "22P05")
+
+
 def is_away(error: BaseException) -> bool:
     """Whether the database is away rather than anybody's data at fault: wait and do it again.
 

@@ -8,6 +8,7 @@ JSON = Any
 _BY_NAME = {
     "access": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
     "account_name": "Acme Rentals",
+    "cpc": "8.50",
     "domain": "example.com",
     "email": "ada@example.com",
     "error": None,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -26,6 +27,12 @@ class Failure(BaseModel):
     details: dict[str, Any] | None = None
     request_id: str
     timestamp: datetime
+
+
+class TaskAccepted(BaseModel):
+    """Of a 202: `Location` tells how far it is."""
+
+    task_id: UUID
 
 
 class Listed(BaseModel, Generic[T]):

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from common.api.conditional import etag
 from common.api.errors import ERROR_CODES, ApiError
 from common.api.fields import chosen
-from common.database import is_away
+from common.database import holds_nul, is_away
 from common.eventsourcing.decider import DomainError
 from common.ids import new_id
 from common.telemetry import log_failure
@@ -71,6 +71,12 @@ def failure(
 
 def unexpected(error: Exception) -> Answer:
     """What users see of an error nobody expected, or of a database that is away; the log has the rest."""
+    if holds_nul(error):
+        return failure(
+            400,
+            "VALIDATION_ERROR",
+            "A text holds a NUL character (U+0000), which cannot be stored. Leave it out.",
+        )
     log_failure("request_failed", error)
     if is_away(error):
         return failure(

@@ -199,7 +199,9 @@ async def restore_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answe
     return await _save_site(runtime, caller, site_id, RestoreSite(site_id), None, 200)
 
 
-@router.get("/sites/{site_id}/sectors/", summary="List a site's sectors")
+@router.get(
+    "/sites/{site_id}/sectors/", summary="List a site's sectors", response_model=Success[Listed[SectorOut]]
+)
 async def list_sectors(
     site_id: UUID, caller: Caller, runtime: Runtime, page: Page, request: Request, deleted: Deleted = False
 ) -> Answer:

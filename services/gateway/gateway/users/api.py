@@ -176,7 +176,7 @@ async def refresh(body: RefreshIn, runtime: Runtime, parts: Parts, request: Requ
     return answer(_tokens(parts, following))
 
 
-@router.post("/logout/", summary="End the session of a refresh token")
+@router.post("/logout/", summary="End the session of a refresh token", response_model=Success[None])
 async def logout(body: RefreshIn, runtime: Runtime, request: Request) -> Answer:
     token = _parse(body.refresh)
 
