@@ -24,6 +24,7 @@ from gateway.edge.limits import Limits, parse_limits
 from gateway.edge.routes import parse_upstreams
 from gateway.parts import PartsOf, make_parts
 from gateway.publish import publish
+from gateway.tracking import api as tracking_api
 from gateway.users import api as users_api
 from gateway.users import views as users_views
 from gateway.users.decisions import USER
@@ -52,7 +53,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     settings = runtime.settings
     forwarder = Forwarder(parse_upstreams(settings.upstreams))
     limits = Limits(parse_limits(settings.rate_limits), Windows(settings.rate_limit_store))
-    edge = Edge(own, callers, parts.identity, forwarder, limits)
+    edge = Edge(own, callers, parts.identity, forwarder, limits, runtime.database)
     if not settings.cors_origins:
         return edge
     return CORSMiddleware(
@@ -74,6 +75,7 @@ _ROUTERS: tuple[Any, ...] = (
     users_api.router,
     accounts_api.router,
     activity_api.router,
+    tracking_api.router,
     openapi.router,
     documentation.router,
 )

@@ -44,12 +44,16 @@ _PREFER = _header(
 )
 
 
+_TRACK = _header("X-Track-Resources", "1: measure this request; for owners, admins and developers.", "1")
+
+
 def _answered(description: str, kind: str = "string") -> JSON:
     return {"description": description, "schema": {"type": kind}}
 
 
 _EVERY_ANSWER: JSON = {
     "X-Request-ID": _answered("The request's name."),
+    "X-Resource-Tracking-Id": _answered("Names the figures of `system/request-metrics/`."),
     "RateLimit": _answered("What is left: class, `r` requests, for `t` seconds."),
     "RateLimit-Policy": _answered("The limit: class, `q` requests in `w` seconds."),
 }
@@ -83,6 +87,7 @@ def add_conventions(document: JSON) -> None:
 
 def _parameters(method: str, operation: JSON) -> Iterator[JSON]:
     yield _REQUEST_ID
+    yield _TRACK
     if method == "get" and _is_json(operation):
         yield FIELDS
         yield _IF_NONE_MATCH

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import LiteralString
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 import structlog
 from gateway.windows import Windows
@@ -227,6 +229,43 @@ class TestBodies:
                 "/api/v1/account/sites/", content=fits, headers={"Content-Type": "application/json"}
             )
             assert answered.status_code == 201
+
+
+class TestTracking:
+    async def test_tells_who_asks_what_a_request_cost(self, tenant: Tenant) -> None:
+        other = await tenant.gateway.register()
+        async with tenant.client() as client, other.client() as stranger:
+            plain = await client.get("/api/v1/account/")
+            assert "x-resource-tracking-id" not in plain.headers
+            tracked = await client.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
+            path = f"/api/v1/system/request-metrics/{tracked.headers['x-resource-tracking-id']}/"
+            found = (await client.get(path)).json()["data"]
+            assert (found["method"], found["path"], found["status"]) == ("GET", "/api/v1/account/", 200)
+            assert found["request_id"] == tracked.headers["x-request-id"]
+            assert found["memory_bytes"] > 1_000_000
+            assert found["seconds"] > 0
+            assert (await stranger.get(path)).status_code == 404
+
+    async def test_is_kept_for_an_hour(self, tenant: Tenant) -> None:
+        async with tenant.client() as client:
+            tracked = await client.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
+            path = f"/api/v1/system/request-metrics/{tracked.headers['x-resource-tracking-id']}/"
+            changed(tenant, "UPDATE request_metrics SET at = at - interval '61 minutes'")
+            assert (await client.get(path)).status_code == 404
+
+    async def test_is_nothing_for_editors(self, tenant: Tenant) -> None:
+        changed(tenant, "UPDATE members SET role = 'editor'")
+        async with tenant.client() as client:
+            asked = await client.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
+            assert "x-resource-tracking-id" not in asked.headers
+            assert (await client.get(f"/api/v1/system/request-metrics/{uuid4()}/")).status_code == 403
+
+
+def changed(tenant: Tenant, statement: LiteralString) -> None:
+    """Do what no route does, to the tenant's rows."""
+    with psycopg.connect(tenant.gateway.urls.owner) as connection:
+        where = " WHERE account_id = %s"
+        assert connection.execute(statement + where, (tenant.account_id,)).rowcount == 1
 
 
 class TestEveryAnswer:

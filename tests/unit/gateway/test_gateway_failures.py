@@ -30,7 +30,7 @@ class Signer:
 
 
 def edge(error: Exception) -> httpx.AsyncClient:
-    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), cast("Any", None), cast("Any", None))
+    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), *(cast("Any", None),) * 3)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

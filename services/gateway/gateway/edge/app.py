@@ -10,6 +10,7 @@ from common.api.app import REQUEST_ID
 from common.api.envelope import failure, unexpected
 from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
+from common.database import Database
 from common.ids import new_id
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,8 @@ from gateway.edge.headers import header as _header
 from gateway.edge.limits import LimitedBody, Limits, class_of
 from gateway.edge.routes import Route, route
 from gateway.edge.waiting import Accepted, Kept, preferred_wait
+from gateway.tracking.metrics import ROLES as TRACKING_ROLES
+from gateway.tracking.metrics import Tracked
 
 log = structlog.get_logger()
 
@@ -36,13 +39,20 @@ class Edge:
     """Wraps the gateway's own app."""
 
     def __init__(
-        self, own: ASGIApp, callers: Callers, signer: IdentitySigner, forwarder: Forwarder, limits: Limits
+        self,
+        own: ASGIApp,
+        callers: Callers,
+        signer: IdentitySigner,
+        forwarder: Forwarder,
+        limits: Limits,
+        database: Database,
     ) -> None:
         self._own = own
         self._callers = callers
         self._signer = signer
         self._forwarder = forwarder
         self._limits = limits
+        self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,6 +102,8 @@ class Edge:
         if kind is not None:
             address = scope["client"][0] if scope.get("client") else ""
             answer.headers += await self._limits.count(kind, identity, address)
+        if _header(headers, b"x-track-resources") == "1" and identity.role in TRACKING_ROLES:
+            answer.track(Tracked(self._database, identity, scope["method"], scope["path"]))
         body = LimitedBody(receive, kind, headers)
         if target.service is None:
             answer.before_start = lambda: self._before_own_answer(scope["method"], identity)
@@ -180,8 +192,13 @@ class _Answer:
         self._request_id = request_id.encode("latin-1")
         self.status = 0
         self.before_start: Callable[[], None] = _nothing
+        self._tracked: Tracked | None = None
         self.dropped: Callable[[], bool] = bool
         """Whether this answer is not to be sent, for another takes its place."""
+
+    def track(self, tracked: Tracked) -> None:
+        self._tracked = tracked
+        self.headers.append((b"x-resource-tracking-id", str(tracked.id).encode()))
 
     async def __call__(self, message: Message) -> None:
         if not self.status and self.dropped():
@@ -194,6 +211,8 @@ class _Answer:
             said = {name.lower() for name, _ in kept}
             ours = [*self.headers, *(pair for pair in self._unless_said if pair[0] not in said)]
             message = {**message, "headers": [*kept, *ours, (_ID, self._request_id)]}
+        elif self._tracked is not None and not message.get("more_body"):
+            await self._tracked.ended(self.status)
         await self._send(message)
 
 
