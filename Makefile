@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help test lint types demo bench prove contracts env permissions guarantees
+.PHONY: help test lint types demo bench prove contracts env permissions errors guarantees
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ lint: ## ruff, import contracts, shell scripts, Dockerfile, generated files
 	$(BIN)/python -m common.contracts.documents --check
 	$(BIN)/python -m common.configuration --check
 	$(BIN)/python -m common.auth.permissions --check
+	$(BIN)/python -m common.api.codes --check
 
 types: ## mypy --strict
 	$(BIN)/mypy
@@ -40,6 +41,9 @@ env: ## write .env.example from the code
 
 permissions: ## write docs/architecture/permissions.md from the code
 	$(BIN)/python -m common.auth.permissions
+
+errors: ## write docs/errors.md from the registry of error codes
+	$(BIN)/python -m common.api.codes
 
 guarantees: ## write the tables of docs/architecture/guarantees.md from the planted defects
 	$(BIN)/python -m proving.document

@@ -16,6 +16,8 @@ ADMINISTRATION = frozenset(
     {"IGNY8_DATABASE", "IGNY8_DATABASE_PREFIX", "IGNY8_PORT", "IGNY8_TOKEN_KEYS", "IGNY8_UPSTREAMS"}
 )
 """Variables of the operator that no service is handed as they are."""
+RATE_LIMITS = ",".join(f"{name}=1000000" for name in ("auth", "read", "write", "ai", "import", "webhook"))
+"""The embedded stack has one user, who may be a benchmark: nothing is held back unless the operator says so."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def service_environment(
         "IGNY8_OBJECTS": layout.objects.as_uri(),
         "IGNY8_PUBLISH_FOLDER": str(layout.published),
         "IGNY8_MAIL": layout.mail.as_uri(),
+        "IGNY8_RATE_LIMITS": RATE_LIMITS,
     }
     if "IGNY8_MASTER_KEY" not in passed:
         defaults["IGNY8_MASTER_KEY"] = master_key(layout)

@@ -254,6 +254,8 @@ class Transaction(Sql):
         self.meta = meta
         self.recorded_something = False
         self.said_something = False
+        self.conditional = False
+        """Whether this transaction's request has been compared with the version it names (`common.api.scope`)."""
         self._tenant_set = False
         self._loaded: dict[str, tuple[Any, int]] = {}
 
@@ -288,6 +290,13 @@ class Transaction(Sql):
             await self.connection.execute(
                 "SELECT set_config('app.account_id', %s, true)", (str(self._account_id),)
             )
+
+    async def lock(self) -> None:
+        """Take the account's lock: what is read from here on stays as it is until the transaction ends."""
+        await self._prepare()
+        await self.connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (str(self.account_id),)
+        )
 
     async def load(self, decider: Decider[S, Any], id: UUID) -> tuple[S, int]:
         """The state and version of a stream; takes the account's lock until the transaction ends."""
@@ -510,6 +519,15 @@ async def _still_there(connection: psycopg.AsyncConnection[Any]) -> bool:
     except psycopg.Error:
         return False
     return True
+
+
+def holds_nul(error: BaseException) -> bool:
+    """Whether PostgreSQL was to keep a text with a NUL character: the one character of JSON that it has no room for."""
+    if not isinstance(error, psycopg.DataError):
+        return False
+    if error.sqlstate is None:
+        return "NUL" in str(error)
+    return error.sqlstate in ("22021", "22P05")
 
 
 def is_away(error: BaseException) -> bool:

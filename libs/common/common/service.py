@@ -104,6 +104,7 @@ def main(service: Service) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=REQUESTS_END_SECONDS,
         lifespan="on",
     )

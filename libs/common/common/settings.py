@@ -29,6 +29,21 @@ class Settings(BaseSettings):
     jwks: str = Field("", description="File or URL of the gateway's public keys.")
     listen: str = Field("127.0.0.1:8080", description="host:port this service answers HTTP on.")
     upstreams: str = Field("", description="Gateway only: planner=http://…,writer=…,billing=…,publisher=…")
+    rate_limits: str = Field(
+        "auth=10,read=600,write=120,ai=30,import=10,webhook=300",
+        description="Gateway only: requests a minute by class, each caller's own (auth: each address'); what is left out stays.",
+    )
+    rate_limit_store: str = Field(
+        "",
+        description="Gateway only: redis:// or valkey:// URL shared by all gateways; empty: each counts by itself.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses or networks whose X-Forwarded-For is believed, comma separated; * is all.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Gateway only: origins whose pages may use the API with credentials, comma separated."
+    )
     ai_base_url: str = Field(
         "", description="An OpenAI-compatible endpoint; empty: the offline `local` provider."
     )
@@ -62,7 +77,7 @@ class Settings(BaseSettings):
         description="Publisher: how long a site may still work on a request whose sender is gone (its web server's limit).",
     )
 
-    @field_validator("allowed_private_hosts", mode="before")
+    @field_validator("allowed_private_hosts", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (

@@ -8,6 +8,7 @@ from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.service import Service
 from common.supervision import Loop
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
@@ -25,6 +26,8 @@ from gateway.edge.acting import Acting
 from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
 from gateway.edge.forwarder import Forwarder
+from gateway.edge.headers import EXPOSED
+from gateway.edge.limits import Limits, parse_limits
 from gateway.edge.routes import parse_upstreams
 from gateway.invitations import api as invitations_api
 from gateway.invitations import jobs as invitations_jobs
@@ -35,10 +38,12 @@ from gateway.parts import PartsOf, make_parts
 from gateway.publish import publish
 from gateway.staff import views as staff_views
 from gateway.staff.decisions import STAFF
+from gateway.tracking import api as tracking_api
 from gateway.users import api as users_api
 from gateway.users import jobs as users_jobs
 from gateway.users import views as users_views
 from gateway.users.decisions import USER
+from gateway.windows import Windows
 
 MODEL = ServiceModel(
     "gateway",
@@ -66,9 +71,31 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
     runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
-    forwarder = Forwarder(parse_upstreams(runtime.settings.upstreams))
-    acting = Acting(runtime.database, runtime.clock)
-    return Edge(own, callers, parts.identity, forwarder, parts.key_callers, acting, parts.audit)
+    settings = runtime.settings
+    forwarder = Forwarder(parse_upstreams(settings.upstreams))
+    limits = Limits(parse_limits(settings.rate_limits), Windows(settings.rate_limit_store))
+    edge = Edge(
+        own,
+        callers,
+        parts.identity,
+        forwarder,
+        parts.key_callers,
+        Acting(runtime.database, runtime.clock),
+        parts.audit,
+        limits,
+        runtime.database,
+    )
+    if not settings.cors_origins:
+        return edge
+    return CORSMiddleware(
+        edge,
+        allow_origins=settings.cors_origins,
+        allow_credentials=True,
+        allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("*",),  # the browser names what the page sends; none of ours is dangerous
+        expose_headers=EXPOSED,
+        max_age=600,
+    )
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
@@ -84,6 +111,7 @@ _ROUTERS: tuple[Any, ...] = (
     members_api.router,
     invitations_api.router,
     activity_api.router,
+    tracking_api.router,
     openapi.router,
     documentation.router,
 )

@@ -11,7 +11,9 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from gateway.conventions import add_conventions
 from gateway.edge.routes import UPSTREAMS, parse_upstreams
+from gateway.examples import add_examples
 
 log = structlog.get_logger()
 
@@ -100,6 +102,8 @@ def merge(own: JSON, others: Mapping[str, JSON]) -> JSON:
         "bearerFormat": "JWT",
     }
     merged["security"] = [{"bearer": []}]
+    add_conventions(merged)
+    add_examples(merged)
     return merged
 
 

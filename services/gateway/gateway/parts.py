@@ -37,7 +37,7 @@ class PartsOf:
     audit: AuditLog
     key_callers: KeyCallers
     mailer: Mailer
-    throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    throttle: LoginThrottle
     signing_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGNING_IN_AT_ONCE))
 
 
@@ -59,6 +59,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
         audit=AuditLog(runtime.database, runtime.secrets),
         key_callers=KeyCallers(runtime),
         mailer=open_mailer(runtime.settings),
+        throttle=LoginThrottle(runtime.settings.rate_limit_store),
     )
 
 

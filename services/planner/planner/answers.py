@@ -19,10 +19,6 @@ class Resource(BaseModel):
     version: int
 
 
-class TaskAccepted(BaseModel):
-    task_id: UUID
-
-
 class Changed(BaseModel):
     """How many were changed by a bulk call."""
 

@@ -26,6 +26,7 @@ from common.settings import Settings
 from common.supervision import Loop
 from gateway.app import SERVICE
 from gateway.keys import load_keys
+from igny8_local.environment import RATE_LIMITS
 from starlette.types import ASGIApp
 
 from tests.parts.ports import eventually
@@ -116,21 +117,26 @@ class Tenant:
         return Tenant(email, self.account_id, UUID(data["user_id"]), data, self.gateway)
 
 
+def new_master_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def make_gateway(
-    urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = ""
+    urls: ServiceUrls, secret_urls: ServiceUrls, directory: Path, *, upstreams: str = "", **changed: Any
 ) -> Gateway:
+    """`changed` are settings; what a test sends is not held back unless they say so."""
     keys = directory / "keys"
     load_keys(keys)
     settings = Settings(
         service_database=urls.service,
         secrets_database=secret_urls.service,
         objects=(directory / "objects").as_uri(),
-        master_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         token_keys=keys,
         jwks=str(keys / "jwks.json"),
         upstreams=upstreams,
         mail=(directory / "mail").as_uri(),
         console_url="https://console.example.com",
+        **{"rate_limits": RATE_LIMITS, "master_key": new_master_key(), **changed},
     )
     database = Database(urls.service, SERVICE.model)
     runtime = RuntimeOf(

@@ -14,7 +14,7 @@ from common.auth.identity import Identity
 from common.ids import new_id
 from gateway.audit.log import AuditLog, Entry, action_of, object_made
 from gateway.edge.app import Edge
-from gateway.edge.forwarder import RawHeaders
+from gateway.edge.headers import RawHeaders
 from gateway.users.sessions import RefreshToken
 from starlette.types import Receive, Scope, Send
 

@@ -1,6 +1,7 @@
 """The edge: who gets through, and how requests are streamed to a service and back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from aiohttp import web
 from common.auth.identity import HEADER, Identity
 from common.contracts.control import ProgressReported
 from common.ids import new_id
+from gateway.edge.breaker import FAILURES
 
 from tests.integration.gateway.running import Gateway, Tenant, make_gateway
 from tests.parts.ports import eventually, free_port
@@ -30,15 +32,18 @@ class Upstream:
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     uploaded: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
     first_chunk: asyncio.Event = field(default_factory=asyncio.Event)
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=1 << 30)
-        app.router.add_post("/api/v1/planner/upload/", self.upload)
+        app.router.add_post("/api/v1/planner/keywords/import_csv/", self.upload)
         app.router.add_get("/api/v1/planner/download/", self.download)
         app.router.add_get("/api/v1/planner/hang/", self.hang)
+        app.router.add_post("/api/v1/planner/keywords/auto_cluster/", self.accept)
+        app.router.add_get("/api/v1/planner/imports/{id}/", self.follow)
         app.router.add_route("*", "/{tail:.*}", self.echo)
         return app
 
@@ -56,6 +61,18 @@ class Upstream:
             self.uploaded += len(chunk)
             self.first_chunk.set()
         return web.json_response({"bytes": self.uploaded})
+
+    async def accept(self, request: web.Request) -> web.Response:
+        """A task that has ended when it is asked for the third time."""
+        location = f"/api/v1/planner/imports/{request.query['id']}/"
+        return web.json_response({"data": {"task_id": "t"}}, status=202, headers={"Location": location})
+
+    async def follow(self, request: web.Request) -> web.Response:
+        self.asked[request.match_info["id"]] += 1
+        asked = self.asked[request.match_info["id"]]
+        if asked == 1:
+            return web.json_response({"error_code": "NOT_FOUND"}, status=404)
+        return web.json_response({"data": {"status": "running" if asked < 4 else "completed"}})
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -191,7 +208,7 @@ class TestForwarding:
             for _ in range(99):
                 yield CHUNK
 
-        async with client.post("/api/v1/planner/upload/", data=body()) as response:
+        async with client.post("/api/v1/planner/keywords/import_csv/", data=body()) as response:
             assert (await response.json())["bytes"] == 100 * len(CHUNK)
 
     async def test_streams_a_download_while_it_comes(
@@ -224,6 +241,61 @@ class TestForwarding:
             body: dict[str, Any] = await response.json()
         assert (response.status, body["success"], body["error_code"]) == (status, False, code)
         assert body["request_id"] == response.headers["X-Request-ID"]
+
+
+class TestBodies:
+    async def test_too_large_is_said_in_the_middle_of_it(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            for _ in range(17):
+                yield CHUNK
+
+        # A megabyte; what the service got of it, it never takes for the whole.
+        async with client.post("/api/v1/planner/keywords/", data=body()) as response:
+            answered = await response.json()
+        assert (response.status, answered["error_code"]) == (413, "BODY_TOO_LARGE")
+        async with client.post(
+            "/api/v1/planner/keywords/import_csv/", data=b"", headers={"Content-Length": "200000000"}
+        ) as response:
+            assert response.status == 413
+
+
+class TestBreaker:
+    async def test_a_service_that_is_away_is_not_asked_each_time(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        codes = []
+        for _ in range(FAILURES + 1):
+            async with client.get("/api/v1/billing/plans/") as response:
+                codes.append((await response.json())["error_code"])
+        assert codes[-1] == "SERVICE_UNAVAILABLE"
+        assert response.headers["Retry-After"] == "1"
+        async with client.get("/api/v1/planner/keywords/") as response:
+            assert response.status == 200, "the others are none of its business"
+
+
+class TestWaiting:
+    async def test_the_end_of_a_task_takes_the_place_of_its_acceptance(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        path, headers = f"/api/v1/planner/keywords/auto_cluster/?id={uuid4().hex}", {"Prefer": "wait=20"}
+        async with client.post(path, json={}, headers=headers) as response:
+            assert (response.status, (await response.json())["data"]) == (200, {"status": "completed"})
+            assert response.headers["Preference-Applied"] == "wait=20"
+            assert response.headers["Location"].startswith("/api/v1/planner/imports/")
+
+    async def test_what_lasts_longer_is_said_to_run(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        id = uuid4().hex
+        path, headers = f"/api/v1/planner/keywords/auto_cluster/?id={id}", {"Prefer": "wait=0"}
+        async with client.post(path, json={}, headers=headers) as response:
+            assert (response.status, (await response.json())["data"]) == (202, {"task_id": "t"})
+        edge.upstream.asked[id] = -1_000_000_000
+        async with client.post(path, json={}, headers={"Prefer": "wait=1"}) as response:
+            assert (response.status, (await response.json())["data"]) == (202, {"status": "running"})
+            assert response.headers["Location"] == f"/api/v1/planner/imports/{id}/"
 
 
 class TestLiveStream:

@@ -77,3 +77,41 @@ async def test_nobody_gets_in(api: ToyApi) -> None:
 async def test_a_role_that_may_not_write_does_not(api: ToyApi) -> None:
     refused = await api.post(new_id(), {}, role="viewer")
     assert (refused.status_code, refused.json()["error_code"]) == (403, "FORBIDDEN")
+
+
+async def test_a_cursor_goes_through_a_list_once_while_it_grows(api: ToyApi, toy_database: Database) -> None:
+    account, neighbour = new_id(), new_id()
+    await made(toy_database, account, 3, 1, 2, 2, 2, 5)
+    await made(toy_database, neighbour, 2)
+    for ordering, expected in (("number", [1, 2, 2, 2, 3, 5]), ("-number", [5, 3, 2, 2, 2, 1])):
+        path, seen = f"/counters/?page_size=2&ordering={ordering}&at_least=1&cursor=", []
+        while path:
+            data = (await api.client.get(path, headers=api.identity(account))).json()["data"]
+            assert (data["count"], data["previous"]) == (None, None)
+            seen += data["results"]
+            path = (data["next"] or "").removeprefix("/api/v1/toy")
+            before = 0 if ordering == "number" else 9  # would shift pages that go by number
+            await made(toy_database, account, before or 0)
+        assert [entry["number"] for entry in seen] == expected
+        assert len({entry["counter_id"] for entry in seen}) == len(expected)
+        assert set(seen[0]) == {"counter_id", "number"}
+
+
+async def test_a_cursor_by_time_loses_nothing(api: ToyApi, toy_database: Database) -> None:
+    account = new_id()
+    await made(toy_database, account, 2, 1, 3)
+    path, seen = "/counters/?page_size=1&ordering=-created_at&cursor=", []
+    while path:
+        data = (await api.client.get(path, headers=api.identity(account))).json()["data"]
+        seen += data["results"]
+        path = (data["next"] or "").removeprefix("/api/v1/toy")
+    assert [entry["number"] for entry in seen] == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "!!", "e30", "WyJudW1iZXIiLCJ4IiwieSJd", "WyItbnVtYmVyIiwiMSIsIjEiXQ", "WyJudW1iZXIiLCIxIiwieSJd"],
+)
+async def test_a_cursor_that_no_list_gave(api: ToyApi, cursor: str) -> None:
+    refused = await api.get(new_id(), "/counters/", cursor=cursor)
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["cursor"])

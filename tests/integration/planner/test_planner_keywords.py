@@ -245,6 +245,31 @@ class TestKeywords:
         assert await count(planner, tenant, sites=(tenant.site,)) == 1
 
 
+class TestVersions:
+    async def test_a_change_of_another_version_changes_nothing(self, planner: Parts, tenant: Tenant) -> None:
+        (keyword,) = await add_keywords(planner, tenant, "forklift")
+        cluster = await planner.call(tenant, "POST", "/planner/clusters/", {**place(tenant), "name": "Lifts"})
+        for path, change, methods in (
+            (f"/planner/keywords/{keyword}/", {"keyword": "crane"}, ("PUT", "PATCH", "DELETE")),
+            (f"/planner/clusters/{cluster.json()['data']['id']}/", {"name": "Cranes"}, ("PATCH", "DELETE")),
+        ):
+            before = await planner.call(tenant, "GET", path)
+            for method in methods:
+                body = None if method == "DELETE" else change
+                late = await planner.call(tenant, method, path, body, if_match='"0"')
+                assert (late.status_code, late.json()["error_code"]) == (412, "PRECONDITION_FAILED"), method
+            assert (await planner.call(tenant, "GET", path)).json()["data"] == before.json()["data"]
+            answers = await asyncio.gather(
+                *(
+                    planner.call(
+                        tenant, "PATCH", path, dict.fromkeys(change, f"{n}"), if_match=before.headers["etag"]
+                    )
+                    for n in range(8)
+                )
+            )
+            assert sorted(each.status_code for each in answers) == [200] + [412] * 7
+
+
 class TestClustersAndIdeas:
     async def test_clustering_takes_only_what_waits_and_is_charged_once(
         self, planner: Parts, tenant: Tenant, others: Others

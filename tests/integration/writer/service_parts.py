@@ -212,6 +212,7 @@ class Parts:
         *,
         role: str = "owner",
         sites: tuple[UUID, ...] | None = None,
+        if_match: str | None = None,
         **query: Any,
     ) -> httpx.Response:
         """As a member with that role; `sites` None: of the whole account."""
@@ -224,6 +225,8 @@ class Parts:
             accounts_version=tenant.version,
         )
         headers = {HEADER: self._signer.sign(identity)}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         return await self.client.request(method, path, json=body, params=query, headers=headers)
 
 

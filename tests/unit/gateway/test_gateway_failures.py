@@ -30,8 +30,7 @@ class Signer:
 
 
 def edge(error: Exception) -> httpx.AsyncClient:
-    nobody = cast("Any", None)
-    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), nobody, nobody, nobody, nobody)
+    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), *(cast("Any", None),) * 6)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -28,10 +29,16 @@ class Failure(BaseModel):
     timestamp: datetime
 
 
-class Listed(BaseModel, Generic[T]):
-    """One page of a list; `next` and `previous` are links relative to the host."""
+class TaskAccepted(BaseModel):
+    """Of a 202: `Location` tells how far it is."""
 
-    count: int
+    task_id: UUID
+
+
+class Listed(BaseModel, Generic[T]):
+    """One page of a list; `next` and `previous` are links relative to the host. With a `cursor` nothing is counted."""
+
+    count: int | None
     next: str | None
     previous: str | None
     results: list[T]

@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import telemetry
 from common.api.answers import Failure
+from common.api.conditional import NotModified
 from common.api.envelope import install_error_handlers, unexpected
+from common.api.fields import ChosenFields
 from common.api.idempotency import IdempotencyMiddleware
 from common.ids import new_id
 
@@ -41,6 +43,8 @@ def make_app(name: str, routers: Iterable[APIRouter], **options: Any) -> FastAPI
         app.include_router(router)
     install_error_handlers(app)
     app.add_middleware(Unexpected)
+    app.add_middleware(ChosenFields)
+    app.add_middleware(NotModified)
     app.add_middleware(IdempotencyMiddleware, state=app.state)
     app.add_middleware(RequestContext)
     app.add_middleware(TrailingSlash)

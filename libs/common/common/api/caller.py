@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends, Request
 
+from common.api.conditional import expected_versions
 from common.api.errors import forbidden, unauthorized
 from common.api.runtime import RuntimeOf
 from common.auth.identity import HEADER, Identity, InvalidIdentity
@@ -23,6 +24,8 @@ class CallerOf:
     identity: Identity
     idempotency_key: str | None
     path: str
+    expected_versions: frozenset[int] | None = None
+    """Of the resource that is to be changed, by `If-Match`; None: any. Compared by `common.api.scope`."""
 
     @property
     def account_id(self) -> UUID:
@@ -93,7 +96,12 @@ async def _caller(request: Request) -> CallerOf:
     if identity.route is not None:
         raise unauthorized("This token names a public route and stands for nobody.")
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
-    caller = CallerOf(identity, request.headers.get("idempotency-key"), request.url.path)
+    caller = CallerOf(
+        identity,
+        request.headers.get("idempotency-key"),
+        request.url.path,
+        expected_versions(request.method, request.headers.get("if-match")),
+    )
     asked = runtime.routes.asked(request.method, request.url.path)
     if asked is None:
         raise forbidden("Nobody may do this: the route has no row in the table of permissions.")

@@ -14,8 +14,10 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from common.api.conditional import etag
 from common.api.errors import ERROR_CODES, ApiError
-from common.database import is_away
+from common.api.fields import chosen
+from common.database import holds_nul, is_away
 from common.eventsourcing.decider import DomainError
 from common.ids import new_id
 from common.telemetry import log_failure
@@ -32,11 +34,15 @@ class Answer(Response):
 def answer(
     data: Any, *, status: int = 200, message: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """A success; `data` is anything msgspec or pydantic can write."""
-    body: dict[str, Any] = {"success": True, "data": data}
+    """A success; `data` is anything msgspec or pydantic can write. A single resource gets its version as ETag."""
+    shown = chosen(data)
+    written = msgspec.Raw(encode(shown))
+    body: dict[str, Any] = {"success": True, "data": written}
     if message:
         body["message"] = message
-    return Answer(encode(_finish(body)), status, dict(headers or {}))
+    version = data.get("version") if isinstance(data, Mapping) else getattr(data, "version", None)
+    tag = {"ETag": etag(version, bytes(written))} if type(version) is int else {}
+    return Answer(encode(_finish(body)), status, tag | dict(headers or {}))
 
 
 REPLAY = "igny8.replay"
@@ -92,6 +98,12 @@ def failure(
 
 def unexpected(error: Exception) -> Answer:
     """What users see of an error nobody expected, or of a database that is away; the log has the rest."""
+    if holds_nul(error):
+        return failure(
+            400,
+            "VALIDATION_ERROR",
+            "A text holds a NUL character (U+0000), which cannot be stored. Leave it out.",
+        )
     log_failure("request_failed", error)
     if is_away(error):
         return failure(
@@ -127,6 +139,11 @@ def current_request_id() -> str:
     return str(bound) if bound else str(new_id())
 
 
+def _other_media_type(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind != "application/json" and not kind.endswith("+json")
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Whatever goes wrong in a route ends in the standard envelope."""
 
@@ -146,17 +163,25 @@ def install_error_handlers(app: FastAPI) -> None:
         return failure(error.status, error.code, error.message, details=error.details or None)
 
     @app.exception_handler(RequestValidationError)
-    async def _validation(_request: Request, error: RequestValidationError) -> Response:
+    async def _validation(request: Request, error: RequestValidationError) -> Response:
         fields: dict[str, list[str]] = {}
         for problem in error.errors():
             place = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
             fields.setdefault(place or "body", []).append(str(problem["msg"]))
+        unread = any(
+            problem["loc"] == ("body",) and problem["type"] != "missing" for problem in error.errors()
+        )
+        if unread and _other_media_type(request):
+            return failure(
+                415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as JSON, with Content-Type: application/json."
+            )
         first = next(iter(fields.items()))
         return failure(400, "VALIDATION_ERROR", f"{first[0]}: {first[1][0]}", errors=fields)
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
-        code = ERROR_CODES.get(error.status_code, "ERROR")
+        other = "VALIDATION_ERROR" if error.status_code < 500 else "INTERNAL_ERROR"
+        code = ERROR_CODES.get(error.status_code, other)
         return failure(error.status_code, code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(Exception)

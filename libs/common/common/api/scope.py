@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from fastapi import Depends, Query
 
 from common.api.caller import CallerOf
+from common.api.conditional import require_version
 from common.api.errors import ApiError, not_found, validation
-from common.database import Row, Sql
+from common.database import Row, Sql, Transaction
 from common.replicas import accounts
 from common.views import among
 
@@ -70,14 +71,19 @@ async def require_rows(
 ) -> list[Row]:
     """The rows with these ids, each once and in their order; with `archived` also those.
 
-    All or none: raises 404 where one is not there for this caller, naming what is missing.
+    All or none: raises 404 where one is not there for this caller, naming what is missing. What a transaction asks for
+    first is what its request changes: raises 412 where that is not at the version of `If-Match`.
     """
+    conditional = await _begin_conditional(sql, caller)
     (key,) = table.primary_key.columns
     condition = _of_sites(table, caller) if archived else visible(table, caller)
     found = {row[key.name]: row for row in await sql.all(query.where(among(key, ids), condition))}
     wanted = list(dict.fromkeys(ids))
     missing = [id for id in wanted if id not in found]
     if not missing:
+        if conditional:
+            for row in found.values():
+                require_version(row["version"], caller.expected_versions)
         return [found[id] for id in wanted]
     if len(wanted) == 1:
         raise not_found(what, missing[0])
@@ -102,6 +108,27 @@ async def require_row(
     """The row with this id; raises 404 where there is none for this caller."""
     (row,) = await require_rows(sql, query, table, what, [id], caller, archived=archived)
     return row
+
+
+async def require_expected(sql: Sql, query: "sa.Select[Any]", caller: CallerOf) -> None:
+    """Raises 412 where the row of `query` is there and not at the version of `If-Match`.
+
+    For what `require_row` does not read. Call it before the change, in its transaction.
+    """
+    if await _begin_conditional(sql, caller) and (row := await sql.first(query)) is not None:
+        require_version(row["version"], caller.expected_versions)
+
+
+async def _begin_conditional(sql: Sql, caller: CallerOf) -> bool:
+    """Whether what is read next is to be compared: the first thing read in a transaction, under the account's lock.
+
+    Without the lock two clients that both saw version 1 could both be let through.
+    """
+    if caller.expected_versions is None or not isinstance(sql, Transaction) or sql.conditional:
+        return False
+    sql.conditional = True
+    await sql.lock()
+    return True
 
 
 def require_site(site_id: UUID, caller: CallerOf) -> None:

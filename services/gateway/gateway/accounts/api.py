@@ -13,7 +13,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.api.scope import require_site
+from common.api.scope import require_expected, require_site
 from common.database import Row, Transaction
 from common.outbound import ForbiddenUrl
 from common.outbound import parse as parse_url
@@ -213,7 +213,7 @@ async def patch_site(site_id: UUID, body: SiteChanges, caller: Caller, runtime: 
 @router.delete("/sites/{site_id}/", status_code=204, summary="Archive a site")
 async def archive_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
-    version = await _handle(runtime, caller, ArchiveSite(site_id))
+    version = await _handle(runtime, caller, ArchiveSite(site_id), _site_row(site_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
 
@@ -224,7 +224,9 @@ async def restore_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answe
     return await _save_site(runtime, caller, site_id, RestoreSite(site_id), None, 200)
 
 
-@router.get("/sites/{site_id}/sectors/", summary="List a site's sectors")
+@router.get(
+    "/sites/{site_id}/sectors/", summary="List a site's sectors", response_model=Success[Listed[SectorOut]]
+)
 async def list_sectors(
     site_id: UUID, caller: Caller, runtime: Runtime, page: Page, request: Request, deleted: Deleted = False
 ) -> Answer:
@@ -281,7 +283,7 @@ async def patch_sector(
 @router.delete("/sites/{site_id}/sectors/{sector_id}/", status_code=204, summary="Archive a sector")
 async def archive_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime: Runtime) -> Response:
     require_site(site_id, caller)
-    version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id))
+    version = await _handle(runtime, caller, ArchiveSector(sector_id, site_id), _sector_row(sector_id))
     return Response(status_code=204, headers={VERSION_HEADER: str(version)})
 
 
@@ -331,6 +333,7 @@ async def _save_site(
     status: int,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, int]:
+        await require_expected(tx, _site_row(site_id), caller)
         handled = await tx.handle(ACCOUNT, caller.account_id, command)
         if word_press is not None:
             configure = ConfigureWordPress(site_id, **word_press)
@@ -350,6 +353,7 @@ async def _save_sector(
     status: int,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, int]:
+        await require_expected(tx, _sector_row(sector_id), caller)
         handled = await tx.handle(ACCOUNT, caller.account_id, command)
         return await sector_named(tx, site_id, sector_id), handled.version
 
@@ -357,11 +361,22 @@ async def _save_sector(
     return answer(_sector_out(row), status=status, headers={VERSION_HEADER: str(version)})
 
 
-async def _handle(runtime: RuntimeOf, caller: CallerOf, command: AccountCommand) -> int:
+async def _handle(
+    runtime: RuntimeOf, caller: CallerOf, command: AccountCommand, changed: "sa.Select[Any]"
+) -> int:
     async def work(tx: Transaction) -> int:
+        await require_expected(tx, changed, caller)
         return (await tx.handle(ACCOUNT, caller.account_id, command)).version
 
     return await runtime.database.run(caller.account_id, work, caller.meta)
+
+
+def _site_row(site_id: UUID) -> "sa.Select[Any]":
+    return sa.select(sites.c.version).where(sites.c.id == site_id)
+
+
+def _sector_row(sector_id: UUID) -> "sa.Select[Any]":
+    return sa.select(sectors.c.version).where(sectors.c.id == sector_id)
 
 
 def _may_see_deleted(caller: CallerOf, deleted: bool) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
+from common.api.answers import Success
 from common.api.caller import Caller
 from common.api.envelope import Answer, answer
 from common.api.errors import not_found
@@ -12,6 +13,7 @@ from common.api.runtime import Runtime
 from common.replicas.causal import LONGEST_WAIT_SECONDS
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from gateway.activity.progress import operation_progress, run_progress
 from gateway.activity.views import progress_rows, run_rows
@@ -20,7 +22,48 @@ from gateway.parts import Parts
 router = APIRouter(prefix="/api/v1", tags=["system"])
 
 
-@router.get("/system/settings/task_progress/{task_id}/", summary="Progress of an AI task or a pipeline run")
+class ItemFault(BaseModel):
+    item_id: UUID
+    error_code: str
+    message: str
+
+
+class StageOut(BaseModel):
+    stage: int
+    status: Literal["running", "finished"]
+    items: int | None
+    failed: int
+    credits: float
+
+
+class ProgressOut(BaseModel):
+    """Item `item` of `items`. A task has `succeeded`, `failed` and `errors` of its items, a run has `stages`."""
+
+    task_id: UUID
+    status: Literal["running", "paused", "completed", "failed", "cancelled"]
+    phase: str
+    function: str | None
+    item: int
+    items: int
+    percent: int = Field(ge=0, le=100)
+    credits: float
+    error: str | None
+    succeeded: int | None = None
+    failed: int | None = None
+    step: str | None = None
+    errors: list[ItemFault] | None = None
+    run_id: UUID | None = None
+    stages: list[StageOut] | None = None
+
+
+_EXAMPLE = 'id: 12\nevent: ContentPublished\ndata: {"content_id": "0198c5a0-7b1e-7c11-9d3f-2f0f6a1c4e55"}\n\n'
+
+
+@router.get(
+    "/system/settings/task_progress/{task_id}/",
+    summary="Progress of an AI task or a pipeline run",
+    response_model=Success[ProgressOut],
+)
 async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Answer:
     deadline = monotonic() + LONGEST_WAIT_SECONDS
     while True:
@@ -49,7 +92,7 @@ async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: 
     tags=["live"],
     summary="Live updates as server-sent events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
 async def events(
     caller: Caller,

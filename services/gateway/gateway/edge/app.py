@@ -1,5 +1,6 @@
 """The outermost ASGI app: request id, server span, authentication, then our own routes or a service's."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from uuid import UUID
@@ -10,6 +11,7 @@ from common.api.app import REQUEST_ID
 from common.api.envelope import failure, unexpected
 from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
+from common.database import Database
 from common.ids import new_id
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +20,15 @@ from gateway.audit.log import AUDIT, SAFE, AuditLog, Entry, action_of, actor_of,
 from gateway.edge.acting import HEADER as ACT_AS
 from gateway.edge.acting import Acting
 from gateway.edge.callers import Callers, refuse_writes
-from gateway.edge.forwarder import ClientGone, Forwarder, RawHeaders, end_to_end
+from gateway.edge.forwarder import ClientGone, Forwarder, end_to_end
+from gateway.edge.headers import RawHeaders, security_headers
+from gateway.edge.headers import header as _header
 from gateway.edge.key_callers import KeyCallers, presented_key
+from gateway.edge.limits import LimitedBody, Limits, class_of
 from gateway.edge.routes import Route, route
+from gateway.edge.waiting import Accepted, Kept, preferred_wait
+from gateway.tracking.metrics import ROLES as TRACKING_ROLES
+from gateway.tracking.metrics import Tracked
 
 log = structlog.get_logger()
 
@@ -49,6 +57,8 @@ class Edge:
         keys: KeyCallers,
         acting: Acting,
         audit: AuditLog,
+        limits: Limits,
+        database: Database,
     ) -> None:
         self._own = own
         self._callers = callers
@@ -57,6 +67,8 @@ class Edge:
         self._audit = audit
         self._signer = signer
         self._forwarder = forwarder
+        self._limits = limits
+        self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +82,7 @@ class Edge:
         request_id = _request_id(headers)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, security_headers(scope))
         if scope["path"] in _QUIET:
             await self._own({**scope, "headers": _passed_on(headers, {_ID: request_id})}, receive, answer)
             return
@@ -105,6 +117,12 @@ class Edge:
     ) -> None:
         target = route(scope["method"], scope["path"])
         identity = await self._identity(headers, target, request_id)
+        kind = class_of(scope["method"], target.path)
+        if kind is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            answer.headers += await self._limits.count(kind, identity, address)
+        if _header(headers, b"x-track-resources") == "1" and identity.role in TRACKING_ROLES:
+            answer.track(Tracked(self._database, identity, scope["method"], scope["path"]))
         if scope["method"] not in SAFE:
             answer.entry = _entry(scope, target, request_id)
             scope = {**scope, AUDIT: (self._audit, answer.entry)}
@@ -113,22 +131,59 @@ class Edge:
                 behalf = identity.account_id if identity.act_as else None
                 await self._audit.begin(answer.entry, identity.account_id, actor_of(identity), behalf)
             refuse_writes(identity, scope["method"], target.path)
-        ours = {_ID: request_id, _IDENTITY: self._signer.sign(identity)}
+        body = LimitedBody(receive, kind, headers)
+        if target.service is None:
+            if target.public is None and scope["method"] not in SAFE:
+                # Before the client sees the answer, and so can rely on it in its next call.
+                answer.before_start = lambda: self._forget(identity.account_id)
+            answer.dropped = lambda: body.exceeded  # its route may have taken it for a body that is broken
+        seconds = preferred_wait(headers) if scope["method"] == "POST" else 0
+        accepted = Accepted(answer) if seconds else None
+        await self._pass_on(scope, headers, body, accepted or answer, identity, target)
+        if answer.dropped():
+            answer.dropped = bool
+            raise body.refusal()
+        if accepted is None or accepted.location is None:
+            return
+
+        async def ask(path: str) -> Kept:
+            kept = Kept()
+            question = {
+                **scope,
+                "method": "GET",
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+            }
+            there = route("GET", path)
+            await self._pass_on({**question, "headers": []}, [], _nothing_sent, kept.keep, identity, there)
+            return kept
+
+        await accepted.wait(seconds, ask, receive)
+
+    async def _pass_on(
+        self,
+        scope: Scope,
+        headers: RawHeaders,
+        receive: Receive,
+        send: Send,
+        identity: Identity,
+        target: Route,
+    ) -> None:
+        """To the service of a route, or to our own app, in the name of its caller."""
+        ours = {_ID: identity.request_id, _IDENTITY: self._signer.sign(identity)}
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
             ours[b"traceparent"] = traceparent
         passed_on = _passed_on(headers, ours)
         if target.public is not None:
             # Its caller is nobody: two strangers' keys must not meet.
             passed_on = [header for header in passed_on if header[0] != b"idempotency-key"]
-        if target.service is not None:
+        if target.service is None:
+            await self._own({**scope, "headers": passed_on}, receive, send)
+        else:
             await self._forwarder.forward(
-                scope, receive, answer, service=target.service, path=target.path, headers=passed_on
+                scope, receive, send, service=target.service, path=target.path, headers=passed_on
             )
-            return
-        if target.public is None and scope["method"] not in SAFE:
-            # Before the client sees the answer, and so can rely on it in its next call.
-            answer.before_start = lambda: self._forget(identity.account_id)
-        await self._own({**scope, "headers": passed_on}, receive, answer)
 
     def _forget(self, account_id: UUID) -> None:
         self._callers.forget(account_id)
@@ -177,27 +232,50 @@ def _entry(scope: Scope, target: Route, request_id: str) -> Entry:
     )
 
 
+async def _nothing_sent() -> Message:
+    """The client's side of a question that we ask ourselves: it has no body, and does not go away."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
 class _Answer:
     """The client's side of the answer: carries our request id and nobody else's; tells the audit log what was made."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, unless_said: RawHeaders) -> None:
         self._send = send
+        self._unless_said = unless_said
+        self.headers: RawHeaders = []
         self._request_id = request_id.encode("latin-1")
         self.status = 0
         self.before_start: Callable[[], None] = _nothing
         self.entry: Entry | None = None
         self._body: list[bytes] = []
         self._bytes = 0
+        self._tracked: Tracked | None = None
+        self.dropped: Callable[[], bool] = bool
+        """Whether this answer is not to be sent, for another takes its place."""
+
+    def track(self, tracked: Tracked) -> None:
+        self._tracked = tracked
+        self.headers.append((b"x-resource-tracking-id", str(tracked.id).encode()))
 
     async def __call__(self, message: Message) -> None:
+        if not self.status and self.dropped():
+            return
         if message["type"] == "http.response.start":
-            self.before_start()
+            before, self.before_start = self.before_start, _nothing
+            before()
             self.status = message["status"]
             kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != _ID]
-            message = {**message, "headers": [*kept, (_ID, self._request_id)]}
-        elif self.entry is not None and self.status in _MAKES and self._bytes <= LARGEST_READ:
-            self._body.append(message.get("body", b""))
-            self._bytes += len(self._body[-1])
+            said = {name.lower() for name, _ in kept}
+            ours = [*self.headers, *(pair for pair in self._unless_said if pair[0] not in said)]
+            message = {**message, "headers": [*kept, *ours, (_ID, self._request_id)]}
+        else:
+            if self.entry is not None and self.status in _MAKES and self._bytes <= LARGEST_READ:
+                self._body.append(message.get("body", b""))
+                self._bytes += len(self._body[-1])
+            if self._tracked is not None and not message.get("more_body"):
+                await self._tracked.ended(self.status)
         await self._send(message)
 
     def made(self) -> UUID | None:
@@ -208,10 +286,6 @@ class _Answer:
 def _request_id(headers: RawHeaders) -> str:
     given = _header(headers, _ID) or ""
     return given if _SANE_REQUEST_ID.fullmatch(given) else str(new_id())
-
-
-def _header(headers: RawHeaders, wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in headers if name == wanted), None)
 
 
 def _passed_on(headers: RawHeaders, ours: dict[bytes, str]) -> RawHeaders:

@@ -1,6 +1,7 @@
 """Hands a request to a service and its answer back, streaming both ways in constant memory."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 import aiohttp
@@ -9,9 +10,10 @@ from common.api.errors import ApiError
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
-log = structlog.get_logger()
+from gateway.edge.breaker import Breaker
+from gateway.edge.headers import RawHeaders
 
-RawHeaders = list[tuple[bytes, bytes]]
+log = structlog.get_logger()
 
 CONNECT_SECONDS = 2.0
 SILENCE_SECONDS = 60.0
@@ -56,6 +58,7 @@ class Forwarder:
 
     def __init__(self, upstreams: Mapping[str, str]) -> None:
         self._upstreams = upstreams
+        self._breakers = {service: Breaker() for service in upstreams}
         self._client: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -71,6 +74,14 @@ class Forwarder:
         base = self._upstreams.get(service)
         if base is None:
             raise ApiError("SERVICE_UNAVAILABLE", f"The {service} service is not configured.", status=503)
+        breaker = self._breakers[service]
+        if (seconds := breaker.wait_seconds()) > 0:
+            raise ApiError(
+                "SERVICE_UNAVAILABLE",
+                f"The {service} service does not answer at the moment. Try again.",
+                status=503,
+                headers={"Retry-After": str(math.ceil(seconds))},
+            )
         query = scope["query_string"].decode("latin-1")
         url = URL(f"{base}{_quoted(scope, path)}{'?' + query if query else ''}", encoded=True)
         body = _RequestBody(receive, scope["headers"])
@@ -101,14 +112,20 @@ class Forwarder:
             ) as response:
                 answer = end_to_end(response.raw_headers)
                 started = True
+                self._breakers[service].succeeded()
                 await send({"type": "http.response.start", "status": response.status, "headers": answer})
                 async for chunk in response.content.iter_any():
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if body.refusal is not None:
+                raise body.refusal from error
+            if body.gone:
+                raise ClientGone from error
             log.warning("upstream_failed", service=service, error=repr(error), answering=started)
             if started:
                 raise
+            self._breakers[service].failed()
             raise _refusal(service, error) from error
 
     def _session(self) -> aiohttp.ClientSession:
@@ -154,7 +171,9 @@ class _RequestBody:
     def __init__(self, receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._receive = receive
         self._read = asyncio.Event()
-        self._gone = False
+        self.gone = False
+        self.refusal: ApiError | None = None
+        """Why the rest of the body is not read."""
         framing = dict(headers)
         self.expected = framing.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in framing
         if not self.expected:
@@ -165,17 +184,20 @@ class _RequestBody:
             while True:
                 message = await self._receive()
                 if message["type"] == "http.disconnect":
-                    self._gone = True
+                    self.gone = True
                     raise ClientGone
                 if chunk := message.get("body", b""):
                     yield chunk
                 if not message.get("more_body"):
                     return
+        except ApiError as error:  # the client only says that the body could not be sent
+            self.refusal = error
+            raise
         finally:
             self._read.set()
 
     async def client_gone(self) -> None:
         """Returns when the client has gone. Only one may listen: the body's end is waited for."""
         await self._read.wait()
-        while not self._gone and (await self._receive())["type"] != "http.disconnect":
+        while not self.gone and (await self._receive())["type"] != "http.disconnect":
             continue

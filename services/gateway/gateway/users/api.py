@@ -202,7 +202,7 @@ async def refresh(
     return signed_in(parts, following, cookie)
 
 
-@router.post("/logout/", summary="End the session of a refresh token")
+@router.post("/logout/", summary="End the session of a refresh token", response_model=Success[None])
 async def logout(
     runtime: Runtime, request: Request, body: Annotated[RefreshIn | None, BodyOf()] = None
 ) -> Answer:

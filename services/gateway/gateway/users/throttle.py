@@ -1,14 +1,12 @@
 """Limits on guessing passwords and on having mails sent: per address, and per e-mail whatever the address."""
 
-import time
-
 from common.api.errors import ApiError
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+
+from gateway.windows import Window, Windows
 
 PER_ADDRESS = RateLimitItemPerMinute(10)
-"""PRODUCT §8: class auth, 10 a minute per address."""
+"""Also where the operator has raised the limits of the API."""
 FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15)
 """Ten wrong passwords lock an e-mail's login for up to 15 minutes: hopeless to guess, bearable for who forgot."""
 
@@ -17,38 +15,34 @@ RESETS_PER_EMAIL = RateLimitItemPerHour(5)
 
 
 class LoginThrottle:
-    """In memory by default; a shared storage serves several gateways."""
+    """`store` as in `Windows`."""
 
-    def __init__(self, storage: Storage | None = None) -> None:
-        self._limiter = MovingWindowRateLimiter(storage or MemoryStorage())
+    def __init__(self, store: str = "") -> None:
+        self._windows = Windows(store, exact=True)
 
     async def attempt(self, address: str, email_index: str) -> None:
         """Count an attempt; raises 429 with Retry-After."""
-        if not await self._limiter.hit(PER_ADDRESS, "login", address):
-            raise await self._refusal(PER_ADDRESS, "login", address)
-        if not await self._limiter.test(FAILURES_PER_EMAIL, "failed", email_index):
-            raise await self._refusal(FAILURES_PER_EMAIL, "failed", email_index)
+        _require(await self._windows.hit(PER_ADDRESS, "login", address))
+        _require(await self._windows.look(FAILURES_PER_EMAIL, "failed", email_index))
 
     async def ask_reset(self, address: str, email_index: str) -> None:
         """Count a wish for a reset mail; raises 429 with Retry-After, registered or not."""
-        if not await self._limiter.hit(PER_ADDRESS, "login", address):
-            raise await self._refusal(PER_ADDRESS, "login", address)
-        if not await self._limiter.hit(RESETS_PER_EMAIL, "reset", email_index):
-            raise await self._refusal(RESETS_PER_EMAIL, "reset", email_index)
+        _require(await self._windows.hit(PER_ADDRESS, "login", address))
+        _require(await self._windows.hit(RESETS_PER_EMAIL, "reset", email_index))
 
     async def forgive(self, email_index: str) -> None:
         """Who reads the mailbox has proved more than a password: earlier guesses lock nobody out."""
-        await self._limiter.clear(FAILURES_PER_EMAIL, "failed", email_index)
+        await self._windows.clear(FAILURES_PER_EMAIL, "failed", email_index)
 
     async def failed(self, email_index: str) -> None:
-        await self._limiter.hit(FAILURES_PER_EMAIL, "failed", email_index)
+        await self._windows.hit(FAILURES_PER_EMAIL, "failed", email_index)
 
-    async def _refusal(self, limit: RateLimitItem, *key: str) -> ApiError:
-        window = await self._limiter.get_window_stats(limit, *key)
-        seconds = max(1, round(window.reset_time - time.time()))
-        return ApiError(
+
+def _require(window: Window) -> None:
+    if not window.allowed:
+        raise ApiError(
             "RATE_LIMITED",
-            f"Too many attempts. Try again in {seconds} seconds.",
+            f"Too many attempts. Try again in {window.reset_seconds} seconds.",
             status=429,
-            headers={"Retry-After": str(seconds)},
+            headers={"Retry-After": str(window.reset_seconds)},
         )

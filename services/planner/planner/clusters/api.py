@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from common.api.answers import Listed, Success
+from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.paging import Page, paginate
@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner.answers import Resource, TaskAccepted, shown
+from planner.answers import Resource, shown
 from planner.clusters import views
 from planner.clusters.decisions import CLUSTERS, AddCluster, ArchiveCluster, EditCluster
 from planner.ideas.jobs import DEFAULT_COUNT, MOST_IDEAS, request_ideas

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from common.api.answers import Success
+from common.api.answers import Success, TaskAccepted
 from common.api.caller import Caller
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import ApiError, validation
@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from planner.answers import Resource, TaskAccepted, shown
+from planner.answers import Resource, shown
 from planner.imports import views
 from planner.imports.decisions import IMPORT, AcceptImport
 from planner.imports.events import ImportAccepted

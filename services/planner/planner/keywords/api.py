@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from common.api.answers import Listed, Success
+from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import not_found, validation
@@ -22,7 +22,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner.answers import Changed, Resource, TaskAccepted, shown
+from planner.answers import Changed, Resource, shown
 from planner.clusters import views as clusters
 from planner.clusters.jobs import MOST_KEYWORDS, request_clusters
 from planner.keyword_files.text import UnusableText, clean, normalise
@@ -292,7 +292,12 @@ CSV_COLUMNS = (
 )
 
 
-@router.get("/export_csv/", summary="Keywords as CSV", response_class=Response)
+@router.get(
+    "/export_csv/",
+    summary="Keywords as CSV",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 async def export_csv(caller: Caller, runtime: Runtime, query: Filtered) -> StreamingResponse:
     async def pages() -> AsyncIterator[str]:
         yield _csv([[header for header, _ in CSV_COLUMNS]])

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from common.api.answers import Listed, Success
+from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import not_found, validation
@@ -222,7 +222,12 @@ async def delete_image(image_id: UUID, caller: Caller, runtime: Runtime) -> Resp
     return Response(status_code=204)
 
 
-@prompts_router.post("/generate/", summary="Describe the images of articles", status_code=202)
+@prompts_router.post(
+    "/generate/",
+    summary="Describe the images of articles",
+    status_code=202,
+    response_model=Success[TaskAccepted],
+)
 async def generate_prompts(body: GeneratePrompts, caller: Caller, runtime: Runtime) -> Answer:
     operation_id = caller.new_id("operation")
 
@@ -244,8 +249,18 @@ async def generate_prompts(body: GeneratePrompts, caller: Caller, runtime: Runti
     return accepted(operation_id)
 
 
-@router.post("/generate_images/", summary="Make images from their prompts", status_code=202)
-@router.post("/generate/", summary="Make images from their prompts", status_code=202)
+@router.post(
+    "/generate_images/",
+    summary="Make images from their prompts",
+    status_code=202,
+    response_model=Success[TaskAccepted],
+)
+@router.post(
+    "/generate/",
+    summary="Make images from their prompts",
+    status_code=202,
+    response_model=Success[TaskAccepted],
+)
 async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime) -> Answer:
     operation_id = caller.new_id("operation")
 
@@ -266,7 +281,12 @@ async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime
     return accepted(operation_id)
 
 
-@router.get("/{image_id}/file/", summary="The picture itself; public by its id", response_class=Response)
+@router.get(
+    "/{image_id}/file/",
+    summary="The picture itself; public by its id",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 async def image_file(image_id: UUID, runtime: Runtime) -> Response:
     async with runtime.database.transaction(None) as tx:
         found = await tx.scalar("SELECT object FROM image_file(%(image_id)s)", {"image_id": image_id})

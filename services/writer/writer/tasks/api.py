@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from common.api.answers import Listed, Success
+from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import validation
@@ -231,7 +231,12 @@ async def bulk_update(body: TaskUpdate, caller: Caller, runtime: Runtime) -> Ans
     return answer({"updated": len(body.task_ids)})
 
 
-@router.post("/auto_generate_content/", summary="Write the articles of up to 10 tasks", status_code=202)
+@router.post(
+    "/auto_generate_content/",
+    summary="Write the articles of up to 10 tasks",
+    status_code=202,
+    response_model=Success[TaskAccepted],
+)
 async def auto_generate_content(body: TaskIds, caller: Caller, runtime: Runtime) -> Answer:
     if len(body.task_ids) > MOST_AT_ONCE:
         raise validation("task_ids", f"at most {MOST_AT_ONCE} tasks at once, {len(body.task_ids)} were given")

@@ -43,6 +43,9 @@ FAILURES: dict[str, Exception] = {
     "credits": ApiError("INSUFFICIENT_CREDITS", "Too few.", status=402, details={"needed": 2}),
     "bug": RuntimeError("password=hunter2"),
     "shut down": psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
+    "nul": psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"),
+    "nul in JSON": psycopg.errors.UntranslatableCharacter("unsupported Unicode escape sequence"),
+    "number": psycopg.errors.NumericValueOutOfRange("integer out of range"),
     "away": psycopg.OperationalError("the connection to password=hunter2 is lost"),
 }
 
@@ -92,6 +95,9 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("credits", 402, "INSUFFICIENT_CREDITS"),
         ("bug", 500, "INTERNAL_ERROR"),
         ("shut down", 503, "SERVICE_UNAVAILABLE"),
+        ("nul", 400, "VALIDATION_ERROR"),
+        ("nul in JSON", 400, "VALIDATION_ERROR"),
+        ("number", 500, "INTERNAL_ERROR"),
         ("away", 503, "SERVICE_UNAVAILABLE"),
     ],
 )

@@ -1,0 +1,89 @@
+"""Every error code that the code can answer is in the registry, and the registry has no other."""
+
+import ast
+from collections.abc import Iterator
+
+from common.api import codes
+from common.api.errors import ERROR_CODES
+
+from tests.architecture.sources import COMMON, PACKAGES, Source, called, name_of, sources
+
+KNOWN = {each.code: each for each in codes.CODES}
+# Whose arguments of these numbers may be codes.
+CALLS = {
+    "ApiError": (0,),
+    "conflict": (0,),
+    "failure": (1,),
+    "refuse": (1,),
+    "ProviderError": (0,),
+    "FailItem": (1, 2),  # there are two of them: of an operation, of a run
+    "FailOperation": (2,),
+    "StageItemFailed": (2,),
+    "FailPublication": (0,),
+}
+
+
+def literals(source: Source) -> Iterator[tuple[str, str]]:
+    """Each code that a source writes out, and where."""
+    for call in called(source.tree):
+        places = CALLS.get(name_of(call.func).rpartition(".")[2], ())
+        given = [call.args[place] for place in places if len(call.args) > place]
+        given += [each.value for each in call.keywords if each.arg in ("code", "error_code")]
+        yield from ((value, source.name) for node in given for value in strings(node))
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Assign):
+            yield from ((value, source.name) for value in assigned(node))
+
+
+def assigned(node: ast.Assign) -> Iterator[str]:
+    """`code = "…"`, alone or in a tuple."""
+    for target in node.targets:
+        if isinstance(target, ast.Name) and target.id == "code":
+            yield from strings(node.value)
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for each, value in zip(target.elts, node.value.elts, strict=True):
+                if isinstance(each, ast.Name) and each.id == "code":
+                    yield from strings(value)
+
+
+def strings(node: ast.expr) -> Iterator[str]:
+    """The codes of an expression: a literal, or the two sides of a conditional one. Sites' codes are in small letters."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isupper():
+        yield node.value
+    if isinstance(node, ast.IfExp):
+        yield from strings(node.body)
+        yield from strings(node.orelse)
+
+
+def written() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {code: ["common/api/errors.py"] for code in ERROR_CODES.values()}
+    for package in (COMMON, *PACKAGES.values()):
+        for source in sources(package):
+            for code, where in literals(source):
+                found.setdefault(code, []).append(where)
+    return found
+
+
+def test_no_code_is_answered_that_the_registry_does_not_know() -> None:
+    assert {code: where for code, where in written().items() if code not in KNOWN} == {}
+
+
+def test_every_code_of_the_registry_occurs() -> None:
+    assert KNOWN.keys() - written().keys() == set()
+
+
+def test_each_code_stands_once_with_a_meaning_and_a_remedy() -> None:
+    assert len(KNOWN) == len(codes.CODES)
+    for each in codes.CODES:
+        assert each.meaning.endswith(".")
+        assert each.remedy.endswith(".")
+
+
+def test_the_code_of_a_status_has_that_status() -> None:
+    assert {code: KNOWN[code].status for code in ERROR_CODES.values()} == {
+        code: status for status, code in ERROR_CODES.items()
+    }
+
+
+def test_the_page_is_what_the_registry_says() -> None:
+    assert codes.main(["--check"]) is None

@@ -1,0 +1,79 @@
+"""The API description that the running product serves: complete, with examples that fit, and kept to by every answer."""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from proving.api import ask_product
+from tests.e2e.conftest import Shared
+
+Json = Any
+SEED = "IGNY8_PROVE_SEED"
+"""Set it to the seed a failure printed, to have the same requests again. Without it there are others every day."""
+REQUESTS = 222
+"""Two for each operation; `./igny8 prove --only api` sends 20,000."""
+
+
+@pytest.fixture(scope="module")
+def document(shared: Shared) -> Json:
+    return httpx.get(f"{shared.product.url}/api/schema/", timeout=30).json()
+
+
+def test_no_answer_is_a_fault_or_unlike_the_description(shared: Shared) -> None:
+    seed = int(os.environ.get(SEED) or date.today().toordinal())
+    print(f"again: {SEED}={seed}, or ./igny8 prove --only api --seed {seed}")
+    report = ask_product(shared.product.url, shared.client, cases=REQUESTS, seed=seed, say=lambda _done: None)
+    assert list(report.findings.values()) == []
+    assert report.cases >= REQUESTS
+    assert {200, 201, 400, 404} <= report.statuses.keys(), report.statuses
+
+
+def described(document: Json) -> Iterator[tuple[str, Json]]:
+    """Everything that has a schema, with where it stands: parameters, bodies, successful answers."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            place = f"{method.upper()} {path}"
+            for parameter in operation.get("parameters", ()):
+                yield f"{place} {parameter['name']}", parameter
+            for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+                yield f"{place} {kind}", media
+            for status, answer in operation["responses"].items():
+                if status.startswith("2") and status != "204":
+                    assert answer.get("content"), f"{place} answers {status} with nothing"
+                    for kind, media in answer["content"].items():
+                        yield f"{place} {status} {kind}", media
+
+
+def test_everything_described_has_an_example_that_fits(document: Json) -> None:
+    faults, seen = [], 0
+    for place, found in described(document):
+        seen += 1
+        if not found.get("schema"):
+            faults.append(f"{place}: no schema")
+        elif "example" not in found:
+            faults.append(f"{place}: no example")
+        else:
+            schema = {**found["schema"], "components": document["components"]}
+            faults += [
+                f"{place}: {error.message[:200]}"
+                for error in jsonschema.Draft202012Validator(schema).iter_errors(found["example"])
+            ]
+    assert faults == []
+    assert seen > 300
+
+
+def test_every_operation_says_what_holds_for_all(document: Json) -> None:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            names = {parameter["name"] for parameter in operation["parameters"]}
+            place = f"{method.upper()} {path}"
+            assert "X-Request-ID" in names, place
+            assert ("Idempotency-Key" in names) == (method == "post"), place
+            assert ("If-Match" in names) == (method in ("put", "patch", "delete")), place
+            assert ("Prefer" in names) == ("202" in operation["responses"]), place
+            assert len(names) == len(operation["parameters"]), place
