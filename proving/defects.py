@@ -496,8 +496,8 @@ DEFECTS: tuple[Defect, ...] = (
         CALLERS,
         "a member of one site reads the account's others",
         f"{_COMMON}/api/scope.py",
-        "return sa.true() if caller.site_ids is None else among(table.c.site_id, caller.site_ids)",
-        "return sa.true()",
+        'if caller.site_ids is None or "site_id" not in table.c:',
+        "if True:",
         "tests/integration/planner/test_planner_keywords.py::TestKeywords::test_a_member_of_another_site_finds_nothing_here",
     ),
     Defect(
@@ -820,8 +820,8 @@ DEFECTS: tuple[Defect, ...] = (
         PUBLIC_INTERNET,
         "a user's server leads a request on to another place",
         f"{_COMMON}/outbound.py",
-        "follow_redirects=False",
-        "follow_redirects=True",
+        "connect=self._limits.connect),\n            follow_redirects=False",
+        "connect=self._limits.connect),\n            follow_redirects=True",
         "tests/unit/publisher/adapters/test_outbound_guard.py::TestConnecting::test_follows_no_redirect_even_to_a_permitted_place",
     ),
     Defect(
