@@ -18,7 +18,7 @@ from common.contracts.settings import (
     StrategyChanged,
 )
 from common.contracts.writer import ContentGenerated, ImagesGenerated, TaskFailed
-from common.crypto import MasterKey
+from common.crypto import MasterKey, MasterKeys
 from common.ids import SYSTEM_ACCOUNT, new_id
 from common.secrets import PostgresSecrets
 from msgspec.structs import replace
@@ -50,7 +50,7 @@ async def writer(
     host = fake.url.removeprefix("http://").removesuffix("/v1")
     with service_database("writer") as urls, service_database("secrets") as secret_urls:
         async with running(SERVICE, urls, tmp_path, allowed_private_hosts=(host,)) as parts:
-            parts.runtime.secrets = PostgresSecrets(secret_urls.service, MasterKey(b"m" * 32))
+            parts.runtime.secrets = PostgresSecrets(secret_urls.service, MasterKeys(MasterKey(b"m" * 32)))
             yield parts
 
 
