@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from igny8_local.databases import Databases
 from igny8_local.errors import StackError
-from igny8_local.keys import master_key
+from igny8_local.keys import master_key_file
 from igny8_local.layout import Layout
 from igny8_local.services import HOST, SECRETS
 
@@ -69,8 +69,8 @@ def service_environment(
         "IGNY8_MAIL": layout.mail.as_uri(),
         "IGNY8_RATE_LIMITS": RATE_LIMITS,
     }
-    if "IGNY8_MASTER_KEY" not in passed:
-        defaults["IGNY8_MASTER_KEY"] = master_key(layout)
+    if not passed.keys() & {"IGNY8_MASTER_KEY", "IGNY8_MASTER_KEY_FILE"}:
+        defaults["IGNY8_MASTER_KEY_FILE"] = str(master_key_file(layout))
     own = {
         "IGNY8_SERVICE_DATABASE": databases.url(name),
         "IGNY8_RELAY_DATABASE": databases.url(name, "relay"),

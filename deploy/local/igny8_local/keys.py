@@ -25,9 +25,9 @@ class Credentials:
         return self._passwords[role]
 
 
-def master_key(layout: Layout) -> str:
-    """The key that wraps every data key: 32 random bytes in base64."""
+def master_key_file(layout: Layout) -> Path:
+    """The keys that wrap the data keys, the one in force first: 32 random bytes in base64 a line. Made where there is none."""
     path = layout.keys / "master.key"
     if not path.exists():
-        write_atomically(path, base64.b64encode(secrets.token_bytes(32)).decode())
-    return path.read_text().strip()
+        write_atomically(path, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+    return path

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -95,6 +96,37 @@ class MasterKey:
         key = secrets.token_bytes(KEY_BYTES)
         return DataKey(account_id, key), _seal(self.key, key, f"data key {account_id}")
 
+    def wrap(self, key: DataKey) -> bytes:
+        """Another wrapped form of a data key that there is."""
+        return _seal(self.key, key.key, f"data key {key.account_id}")
+
     def unwrap(self, account_id: UUID, wrapped: bytes) -> DataKey:
         """Raises `Undecryptable`: another master key wrapped it, or for another account."""
         return DataKey(account_id, _open(self.key, wrapped, f"data key {account_id}"))
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKeys:
+    """The master key in force, and earlier ones that data keys may still be wrapped by: that is how it is rotated."""
+
+    current: MasterKey
+    earlier: tuple[MasterKey, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "MasterKeys":
+        """Keys in base64 with commas or white space between them, the one in force first. Raises `MasterKeyInvalid`."""
+        first, *rest = re.split(r"[\s,]+", text.strip())
+        return cls(MasterKey.parse(first), tuple(map(MasterKey.parse, rest)))
+
+    @property
+    def all(self) -> tuple[MasterKey, ...]:
+        return self.current, *self.earlier
+
+    def unwrap(self, account_id: UUID, wrapped: bytes, key_id: str) -> DataKey:
+        """`key_id` tells which of them wrapped it. Raises `Undecryptable` where it is none of them."""
+        for key in self.all:
+            if key.id == key_id:
+                return key.unwrap(account_id, wrapped)
+        raise Undecryptable(
+            f"the data key of {account_id} is wrapped by master key {key_id}, which is not here"
+        )

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import SOCK_STREAM, gaierror
 from types import TracebackType
@@ -331,17 +332,72 @@ def _tls_reason(error: BaseException) -> str:
     return str(error) or "the server does not speak TLS at this port"
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(self, guard: OutboundGuard, verify: ssl.SSLContext | None) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=verify or _tls(), trust_env=False)
         # httpx offers no parameter for the network backend, so its pool is replaced by one that has ours.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=verify or httpx.create_ssl_context(trust_env=False),
+            ssl_context=verify or _tls(),
             network_backend=_GuardedNetwork(guard),
             # Servers close idle connections after 5 s or more (Apache's default); reusing one at that very
             # moment would look like a request of unknown outcome.
             keepalive_expiry=2.0,
         )
+
+
+def guarded_client(guard: OutboundGuard, limits: OutboundLimits) -> httpx.AsyncClient:
+    """For libraries that want a client of their own making; `limits.total` is theirs to keep.
+
+    Its failures to connect are `OutboundError`s; an answer that grows too long ends in `ResponseTooLarge`.
+    """
+    return httpx.AsyncClient(
+        transport=_BoundedTransport(guard, limits.response_bytes),
+        headers={"Accept-Encoding": "identity"},
+        timeout=httpx.Timeout(limits.read, connect=limits.connect),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+class _BoundedTransport(_GuardedTransport):
+    def __init__(self, guard: OutboundGuard, most: int) -> None:
+        super().__init__(guard, None)
+        self._most = most
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            # It could unfold to anything.
+            await response.stream.aclose()
+            raise ConnectionLost(f"{request.url.host} compresses its answers although it is asked not to")
+        bounded = _Bounded(response.stream, self._most, request.url.host)
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=bounded, extensions=response.extensions
+        )
+
+
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, most: int, host: str) -> None:
+        self._stream = stream
+        self._most = most
+        self._host = host
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._most
+        async for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0:
+                raise ResponseTooLarge(f"{self._host} answered with more than {self._most} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):

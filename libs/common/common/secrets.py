@@ -6,16 +6,20 @@ Events and replicas carry a `SecretRef`; whoever makes the outside call resolves
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
+import structlog
 
 from common.contracts.gateway import SecretRef
-from common.crypto import DataKey, MasterKey, Undecryptable
+from common.crypto import DataKey, MasterKeyInvalid, MasterKeys, Undecryptable
 from common.ids import new_id
 from common.settings import Settings
+
+log = structlog.get_logger()
 
 KEY_CACHE_SECONDS = 60.0
 """An erased account's data key is forgotten by every process after this long."""
@@ -46,24 +50,49 @@ class SecretStore(Protocol):
 
 def open_secrets(settings: Settings) -> SecretStore:
     """The store of the configuration; raises `MasterKeyInvalid` when a master key is set but unusable."""
-    key = settings.master_key.get_secret_value()
-    return PostgresSecrets(settings.secrets_database, MasterKey.parse(key) if key else None)
+    if settings.master_key_file is not None:
+        return PostgresSecrets(settings.secrets_database, KeyFile(settings.master_key_file))
+    text = settings.master_key.get_secret_value()
+    return PostgresSecrets(settings.secrets_database, MasterKeys.parse(text) if text else None)
+
+
+class KeyFile:
+    """Master keys in a file, the one in force first: it is read again once it has changed, so rotation restarts nobody."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `MasterKeyInvalid`."""
+        self._path = path
+        self._read_of: tuple[int, int] = (0, 0)
+        self._keys = self.keys()
+
+    def keys(self) -> MasterKeys:
+        """As they are now; a spoilt file leaves those that were read last. Raises `MasterKeyInvalid` at the first reading."""
+        try:
+            found = self._path.stat()
+            if self._read_of != (found.st_mtime_ns, found.st_ino):
+                self._keys = MasterKeys.parse(self._path.read_text())
+                self._read_of = (found.st_mtime_ns, found.st_ino)
+        except (OSError, MasterKeyInvalid) as error:
+            if self._read_of == (0, 0):
+                raise MasterKeyInvalid(f"{self._path} holds no master keys: {error}") from error
+            log.warning("master_keys_unreadable", path=str(self._path), error=repr(error))
+        return self._keys
 
 
 class PostgresSecrets:
     """The default store. A connection per call: calls are rare, and none is held while nobody needs one."""
 
-    def __init__(self, url: str, master_key: MasterKey | None) -> None:
+    def __init__(self, url: str, keys: MasterKeys | KeyFile | None) -> None:
         self._url = url
-        self._given_key = master_key
+        self._given = keys
         self._cache: dict[UUID, tuple[float, DataKey]] = {}
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
 
     @property
-    def _master(self) -> MasterKey:
-        if self._given_key is None:
-            raise SecretMissing("there is no master key: set IGNY8_MASTER_KEY")
-        return self._given_key
+    def _master(self) -> MasterKeys:
+        if self._given is None:
+            raise SecretMissing("there is no master key: set IGNY8_MASTER_KEY or IGNY8_MASTER_KEY_FILE")
+        return self._given.keys() if isinstance(self._given, KeyFile) else self._given
 
     @asynccontextmanager
     async def _tenant(self, account_id: UUID) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -105,7 +134,7 @@ class PostgresSecrets:
     async def get(self, account_id: UUID, ref: SecretRef) -> str:
         async with self._tenant(account_id) as connection:
             cursor = await connection.execute(
-                "SELECT k.wrapped, s.sealed FROM secrets s JOIN data_keys k USING (account_id)"
+                "SELECT k.wrapped, k.master_key_id, s.sealed FROM secrets s JOIN data_keys k USING (account_id)"
                 " WHERE s.account_id = %s AND s.secret_id = %s AND s.version = %s AND k.wrapped IS NOT NULL",
                 (account_id, ref.secret_id, ref.version),
             )
@@ -113,7 +142,9 @@ class PostgresSecrets:
         if row is None:
             raise SecretMissing(f"account {account_id} has no secret {ref.secret_id} version {ref.version}")
         try:
-            return self._master.unwrap(account_id, row[0]).open(row[1], _place(ref)).decode()
+            wrapped, key_id, sealed = row
+            # The keys are looked at after the row: one that wrapped it is in the file before it wraps anything.
+            return self._master.unwrap(account_id, wrapped, key_id).open(sealed, _place(ref)).decode()
         except Undecryptable as error:
             raise SecretMissing(f"secret {ref.secret_id} cannot be read with this master key") from error
 
@@ -126,21 +157,22 @@ class PostgresSecrets:
         self._cache.pop(account_id, None)
 
     async def _key(self, connection: psycopg.AsyncConnection[Any], account_id: UUID) -> DataKey:
-        select = "SELECT wrapped FROM data_keys WHERE account_id = %s"
+        select = "SELECT wrapped, master_key_id FROM data_keys WHERE account_id = %s"
         row = await (await connection.execute(select, (account_id,))).fetchone()
         if row is None:
-            _, wrapped = self._master.new_data_key(account_id)
+            master = self._master.current
+            _, wrapped = master.new_data_key(account_id)
             await connection.execute(
                 "INSERT INTO data_keys (account_id, wrapped, master_key_id) VALUES (%s, %s, %s)"
                 " ON CONFLICT DO NOTHING",
-                (account_id, wrapped, self._master.id),
+                (account_id, wrapped, master.id),
             )
             row = await (await connection.execute(select, (account_id,))).fetchone()
             assert row is not None
         if row[0] is None:
             raise SecretMissing(f"account {account_id} was erased")
         try:
-            return self._master.unwrap(account_id, row[0])
+            return self._master.unwrap(account_id, *row)
         except Undecryptable as error:
             raise SecretMissing(f"the data key of {account_id} is wrapped by another master key") from error
 

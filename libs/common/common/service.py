@@ -274,7 +274,7 @@ async def stop(process: Process) -> None:
     await asyncio.gather(*(loop.stop() for loop in process.loops))
     await process.runtime.producer.close()
     await process.runtime.database.close()
-    await process.runtime.provider.close()
+    await process.runtime.close()
     log.info("service_stopped", service=process.service.name)
 
 

@@ -23,7 +23,12 @@ class Settings(BaseSettings):
     )
     objects: str = Field("", description="Object store: a directory, file:// or s3:// URL.")
     master_key: SecretStr = Field(
-        SecretStr(""), description="32 bytes in base64; wraps the accounts' data keys."
+        SecretStr(""),
+        description="32 bytes in base64; wraps the accounts' data keys. While it is rotated: the new one, a comma, the old one.",
+    )
+    master_key_file: Path | None = Field(
+        None,
+        description="Instead of it: a file with the master keys, a line each, the one in force first; read again when changed.",
     )
     token_keys: Path = Field(Path(), description="Directory of the gateway's signing keys (gateway only).")
     jwks: str = Field("", description="File or URL of the gateway's public keys.")

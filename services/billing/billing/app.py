@@ -4,7 +4,7 @@ from common.api.runtime import RuntimeOf
 from common.database import Database, Transaction
 from common.ids import SYSTEM_ACCOUNT
 from common.messaging.reactions import Reactions
-from common.replicas import accounts
+from common.replicas import accounts, models
 from common.service import Service
 
 from billing.model import MODEL
@@ -32,7 +32,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="billing",
     model=MODEL,
-    reactions=Reactions().include([accounts.reactions, reactions]),
+    reactions=Reactions().include([accounts.reactions, models.reactions, reactions]),
     routers=(wallets_api.router, rates_api.router),
     jobs=lambda runtime: (jobs.handler(runtime.database),),
     on_start=_on_start,

@@ -18,10 +18,20 @@ from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
 from gateway.activity import views as activity_views
 from gateway.activity.reactions import notes, reactions
+from gateway.ai_models import api as ai_models_api
+from gateway.ai_models import views as ai_models_views
+from gateway.ai_models.decisions import MODELS
+from gateway.ai_models.shipped import ship_models
+from gateway.ai_settings import api as ai_settings_api
+from gateway.ai_settings import views as ai_settings_views
+from gateway.ai_settings.decisions import AI_SETTINGS
 from gateway.api_keys import api as api_keys_api
 from gateway.api_keys import views as api_keys_views
 from gateway.api_keys.decisions import API_KEY
 from gateway.audit import api as audit_api
+from gateway.authors import api as authors_api
+from gateway.authors import views as authors_views
+from gateway.authors.decisions import AUTHORS
 from gateway.edge.acting import Acting
 from gateway.edge.app import Edge
 from gateway.edge.callers import Callers
@@ -35,9 +45,15 @@ from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
 from gateway.parts import PartsOf, make_parts
+from gateway.prompts import api as prompts_api
+from gateway.prompts import views as prompts_views
+from gateway.prompts.decisions import PROMPTS
 from gateway.publish import publish
 from gateway.staff import views as staff_views
 from gateway.staff.decisions import STAFF
+from gateway.strategies import api as strategies_api
+from gateway.strategies import views as strategies_views
+from gateway.strategies.decisions import STRATEGIES
 from gateway.tracking import api as tracking_api
 from gateway.users import api as users_api
 from gateway.users import jobs as users_jobs
@@ -47,7 +63,18 @@ from gateway.windows import Windows
 
 MODEL = ServiceModel(
     "gateway",
-    deciders=(ACCOUNT, USER, INVITATION, API_KEY, STAFF),
+    deciders=(
+        ACCOUNT,
+        USER,
+        INVITATION,
+        API_KEY,
+        STAFF,
+        PROMPTS,
+        AUTHORS,
+        STRATEGIES,
+        AI_SETTINGS,
+        MODELS,
+    ),
     publish=publish,
     projections=(
         accounts_views.PROJECTION,
@@ -55,6 +82,11 @@ MODEL = ServiceModel(
         invitations_views.PROJECTION,
         api_keys_views.PROJECTION,
         staff_views.PROJECTION,
+        prompts_views.PROJECTION,
+        authors_views.PROJECTION,
+        strategies_views.PROJECTION,
+        ai_settings_views.PROJECTION,
+        ai_models_views.PROJECTION,
     ),
     replicas=activity_views.REPLICAS,
 )
@@ -112,6 +144,13 @@ _ROUTERS: tuple[Any, ...] = (
     invitations_api.router,
     activity_api.router,
     tracking_api.router,
+    prompts_api.router,
+    authors_api.router,
+    strategies_api.router,
+    ai_settings_api.router,
+    ai_settings_api.platform_router,
+    ai_models_api.router,
+    ai_models_api.staff_router,
     openapi.router,
     documentation.router,
 )
@@ -126,6 +165,10 @@ def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     return (users_jobs.handler(runtime, mailer), invitations_jobs.handler(runtime, mailer))
 
 
+async def _on_start(runtime: RuntimeOf) -> None:
+    await ship_models(runtime.database)
+
+
 SERVICE = Service(
     name="gateway",
     model=MODEL,
@@ -135,4 +178,5 @@ SERVICE = Service(
     wrap=wrap,
     hears=_hears,
     loops=_loops,
+    on_start=_on_start,
 )

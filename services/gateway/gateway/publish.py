@@ -1,12 +1,21 @@
-"""The public form of the gateway's facts. Every fact of an account is public: a replica must see each version of it."""
+"""The public form of the gateway's facts. Every fact of an account is public: a replica must see each version of it.
+
+So are all facts of settings; what is secret in them is a reference.
+"""
 
 from typing import Any
 
-from common.contracts import Contract
+from common.contracts import Contract, settings
 from common.contracts import gateway as public
 from common.eventsourcing.event import Event, Recorded
+from msgspec.structs import asdict
 
 from gateway.accounts import events as account
+from gateway.ai_models import events as ai_models
+from gateway.ai_settings import events as ai_settings
+from gateway.authors import events as authors
+from gateway.prompts import events as prompts
+from gateway.strategies import events as strategies
 
 
 def publish(fact: Recorded[Event]) -> Contract | None:
@@ -37,7 +46,35 @@ def publish(fact: Recorded[Event]) -> Contract | None:
         case account.SectorArchived(sector_id, site_id):
             return public.SectorArchived(sector_id=sector_id, site_id=site_id)
         case _:
+            return _settings(fact.event)
+
+
+def _settings(event: Event) -> Contract | None:
+    match event:
+        case prompts.PromptWritten(id, type, value, number) | prompts.PromptRestored(id, type, value, number):
+            return settings.PromptChanged(prompt_id=id, prompt_type=type, prompt_value=value, number=number)
+        case prompts.PromptArchived(id, type, value, number):
+            return settings.PromptChanged(
+                prompt_id=id, prompt_type=type, prompt_value=value, number=number, archived=True
+            )
+        case authors.AuthorProfileWritten():
+            return settings.AuthorProfileChanged(**asdict(event))
+        case authors.AuthorProfileArchived():
+            return settings.AuthorProfileChanged(**asdict(event), is_default=False, archived=True)
+        case strategies.StrategyWritten():
+            return settings.StrategyChanged(**_without(event, "site_id"))
+        case strategies.StrategyArchived():
+            return settings.StrategyChanged(**_without(event, "site_id"), is_active=False, archived=True)
+        case ai_settings.AISettingsWritten():
+            return settings.AISettingsChanged(**asdict(event))
+        case ai_models.ModelWritten():
+            return settings.ModelCatalogueChanged(**_without(event, "shipped"))
+        case _:
             return None
+
+
+def _without(event: Event, name: str) -> dict[str, Any]:
+    return {field: value for field, value in asdict(event).items() if field != name}
 
 
 def _site(site: account.SiteAdded | account.SiteChanged | account.SiteRestored) -> dict[str, Any]:

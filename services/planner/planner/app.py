@@ -2,7 +2,7 @@
 
 from common.ai.operations import steps as operations
 from common.messaging.reactions import Reactions
-from common.replicas import accounts, balances, prices
+from common.replicas import accounts, balances, models, prices, settings
 from common.service import Service
 
 from planner.automation import api as automation_api
@@ -24,6 +24,8 @@ SERVICE = Service(
             accounts.reactions,
             balances.reactions,
             prices.reactions,
+            settings.reactions,
+            models.reactions,
             operations.reactions(STEPS),
             ideas.reactions,
             automation.reactions,

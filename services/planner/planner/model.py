@@ -3,8 +3,10 @@
 from common.ai.operations import views as operations
 from common.ai.operations.decisions import OPERATION
 from common.model import ServiceModel
+from common.replicas import settings
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 from common.replicas.balances import replica_balances
+from common.replicas.models import replica_ai_models
 from common.replicas.prices import replica_rate_cards
 
 from planner.automation import views as automation
@@ -37,6 +39,8 @@ MODEL = ServiceModel(
         replica_sectors,
         replica_balances,
         replica_rate_cards,
+        replica_ai_models,
+        *settings.TABLES,
         ideas.replica_tasks,
     ),
 )

@@ -12,7 +12,7 @@ from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.objects import ObjectStore
-from common.replicas import accounts, balances, prices
+from common.replicas import accounts, balances, models, prices, settings
 from common.replicas import metadata as replicas
 from common.service import Service
 
@@ -55,6 +55,8 @@ def reactions(model: str) -> Reactions:
             accounts.reactions,
             balances.reactions,
             prices.reactions,
+            settings.reactions,
+            models.reactions,
             clusters.reactions,
             tasks_reactions.reactions,
             content_reactions.reactions,

@@ -20,12 +20,12 @@ def prompts_charge(in_article: int) -> Charge:
 
 
 def image_charge(card: RateCard, model: str) -> Charge:
-    """One image; by a model that the card does not price, the dearest is assumed."""
+    """One image; for a model that the card does not price, the dearest price counts."""
     prices = card.image_by_model
     known = model if model in prices else max(prices, key=lambda name: prices[name])
     return Charge(kind="image", units=1, model=known)
 
 
 def image_model(settings: Settings) -> str:
-    """The model that will make images."""
+    """The model that makes images where no settings of the account or the platform say otherwise."""
     return settings.ai_image_model if settings.ai_base_url and settings.ai_image_model else "local"

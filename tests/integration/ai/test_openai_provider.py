@@ -239,7 +239,9 @@ async def test_makes_pictures(server: Server, provider: OpenAIProvider) -> None:
     encoded = base64.b64encode(picture.data).decode()
     server.replies = [lambda _: web.json_response({"created": 1, "data": [{"b64_json": encoded}]})]
     output, usage = await provider.run(GENERATE_IMAGES, asked, key="op:1:abc")
-    assert output == RenderedImage(data=picture.data, media_type="image/jpeg", width=1200, height=630)
+    assert output == RenderedImage(
+        data=picture.data, media_type="image/jpeg", width=1200, height=630, priced_as="gpt-image-1"
+    )
     assert (usage.model, usage.cost_micro_usd) == ("gpt-image-1", 42_000)
     assert server.requests[0][0] == "/v1/images/generations"
     server.replies = [lambda _: web.json_response({"created": 1, "data": [{"b64_json": "bm8="}]})]

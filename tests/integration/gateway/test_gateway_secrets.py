@@ -1,19 +1,27 @@
 """The secret store on a real PostgreSQL."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 from common.contracts.gateway import SecretRef
-from common.crypto import MasterKey
+from common.crypto import MasterKey, MasterKeyInvalid, MasterKeys
 from common.ids import new_id
-from common.secrets import PostgresSecrets, SecretMissing
+from common.operate import OperatorError
+from common.operate.secrets import Rotation, rotate
+from common.secrets import KeyFile, PostgresSecrets, SecretMissing
+from igny8_local.operate.secrets import app
+from typer.testing import CliRunner
 
 from tests.support.database import ServiceUrls
 
-MASTER = MasterKey(b"m" * 32)
+MASTER = MasterKeys(MasterKey(b"m" * 32))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +72,7 @@ async def test_erasure_is_for_good(store: PostgresSecrets) -> None:
 async def test_another_master_key_opens_nothing(urls: ServiceUrls, store: PostgresSecrets) -> None:
     account = new_id()
     ref = await store.put(account, "geheim")
-    stranger = PostgresSecrets(urls.service, MasterKey(b"x" * 32))
+    stranger = PostgresSecrets(urls.service, MasterKeys(MasterKey(b"x" * 32)))
     for call in (stranger.get(account, ref), stranger.data_key(account)):
         with pytest.raises(SecretMissing):
             await call
@@ -97,3 +105,106 @@ async def test_without_a_tenant_no_row_is_seen_and_nothing_is_plain(
         rows = connection.execute("SELECT sealed FROM secrets").fetchall()
     assert rows
     assert not any(b"very-plain-text" in bytes(row[0]) for row in rows)
+
+
+def key_file(folder: Path, *keys: bytes) -> Path:
+    path = folder / "master.key"
+    path.write_text("".join(f"{base64.b64encode(key).decode()}\n" for key in keys))
+    return path
+
+
+def rotated(urls: ServiceUrls, path: Path) -> Rotation:
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        return rotate(connection, path)
+
+
+class TestRotation:
+    @pytest.fixture
+    def fresh(
+        self, service_database: Callable[[str], AbstractContextManager[ServiceUrls]]
+    ) -> Iterator[ServiceUrls]:
+        with service_database("secrets") as found:
+            yield found
+
+    async def test_reads_and_writes_go_on(self, fresh: ServiceUrls, tmp_path: Path) -> None:
+        """Two services at work on accounts old and new, three rotations, and an account erased meanwhile."""
+        path = key_file(tmp_path, b"1" * 32)
+        services = [PostgresSecrets(fresh.service, KeyFile(path)) for _ in range(2)]
+        accounts = [new_id() for _ in range(8)]
+        refs = {account: await services[0].put(account, f"{account} 0") for account in accounts}
+        erased = new_id()
+        await services[0].put(erased, "gone")
+        newest: dict[UUID, tuple[SecretRef, str]] = {a: (refs[a], f"{a} 0") for a in accounts}
+        ended, turned = asyncio.Event(), asyncio.Event()
+
+        async def work(service: PostgresSecrets, mine: list[UUID]) -> None:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                for account in (*mine, new_id()):
+                    ref, text = newest.get(account, (None, ""))
+                    if ref is not None:
+                        assert await service.get(account, ref) == text
+                    text = f"{account} {number}"
+                    newest[account] = await service.put(account, text, ref.secret_id if ref else None), text
+                turned.set()
+
+        done = []
+        async with asyncio.TaskGroup() as group:
+            for n, service in enumerate(services):
+                group.create_task(work(service, accounts[n::2]))
+            for number in range(3):
+                done.append(await asyncio.to_thread(rotated, fresh, path))
+                if number == 1:
+                    await services[1].erase(erased)
+                turned.clear()
+                await turned.wait()
+            ended.set()
+        assert all(each.rewrapped >= len(accounts) for each in done)
+        reader = PostgresSecrets(fresh.service, KeyFile(path))
+        for account, (ref, text) in newest.items():
+            assert await reader.get(account, ref) == text
+        with pytest.raises(SecretMissing):
+            await reader.data_key(erased)
+        rotated(fresh, path)
+        only = PostgresSecrets(fresh.service, MasterKeys.parse(path.read_text().splitlines()[0]))
+        for account, (ref, text) in newest.items():
+            assert await only.get(account, ref) == text
+
+    async def test_keeps_an_earlier_key_only_as_long_as_it_may_be_needed(
+        self, fresh: ServiceUrls, tmp_path: Path
+    ) -> None:
+        path = key_file(tmp_path, b"2" * 32, b"1" * 32)
+        account = new_id()
+        ref = await PostgresSecrets(fresh.service, MasterKeys(MasterKey(b"1" * 32))).put(account, "geheim")
+        first = rotated(fresh, path)
+        assert first.kept == (MasterKey(b"2" * 32).id, MasterKey(b"1" * 32).id)
+        second = rotated(fresh, path)
+        assert (second.kept, len(second.dropped)) == ((first.current,), 2)
+        assert len(path.read_text().splitlines()) == 2
+        assert await PostgresSecrets(fresh.service, KeyFile(path)).get(account, ref) == "geheim"
+
+    async def test_changes_nothing_where_a_key_is_missing(self, fresh: ServiceUrls, tmp_path: Path) -> None:
+        await PostgresSecrets(fresh.service, MASTER).put(new_id(), "geheim")
+        path = key_file(tmp_path, b"1" * 32)
+        before = path.read_text()
+        with pytest.raises(OperatorError, match=MASTER.current.id):
+            rotated(fresh, path)
+        assert path.read_text() == before
+        with pytest.raises(OperatorError, match="no master keys"):
+            rotated(fresh, tmp_path / "none")
+
+    def test_a_file_that_is_spoilt_later_leaves_the_keys_that_were_read(self, tmp_path: Path) -> None:
+        path = key_file(tmp_path, b"1" * 32)
+        file = KeyFile(path)
+        path.write_text("spoilt")
+        assert file.keys().current == MasterKey(b"1" * 32)
+        with pytest.raises(MasterKeyInvalid):
+            KeyFile(path)
+
+    def test_is_a_command(self, fresh: ServiceUrls, tmp_path: Path) -> None:
+        path = key_file(tmp_path, b"1" * 32)
+        options = ["--database", fresh.owner, "--key-file", str(path), "--json"]
+        said = CliRunner().invoke(app, ["rotate", *options])
+        assert said.exit_code == 0, said.output
+        assert json.loads(said.stdout)["current"] == MasterKeys.parse(path.read_text()).current.id

@@ -59,7 +59,7 @@ class TestARunningStack:
         assert gateway["IGNY8_UPSTREAMS"] == f"planner=http://{planner['IGNY8_LISTEN']}"
         assert "IGNY8_TOKEN_KEYS" in gateway
         assert "IGNY8_TOKEN_KEYS" not in planner
-        assert planner["IGNY8_MASTER_KEY"] == gateway["IGNY8_MASTER_KEY"]
+        assert planner["IGNY8_MASTER_KEY_FILE"] == gateway["IGNY8_MASTER_KEY_FILE"]
         with psycopg.connect(planner["IGNY8_RELAY_DATABASE"]) as connection:
             assert connection.execute("SELECT current_user").fetchone() == ("igny8_planner_relay",)
         with psycopg.connect(planner["IGNY8_SECRETS_DATABASE"]) as connection:

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 from common.ai.answers_store import PostgresAnswers
 from common.ai.engine import AIEngine
+from common.ai.providers.choose import AccountProviders
 from common.ai.providers.local import LocalProvider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
@@ -73,8 +74,11 @@ class Runtime:
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     routes: Routes = ROUTES
 
-    def engine(self, account_id: UUID) -> AIEngine:
-        return AIEngine(self.provider, PostgresAnswers(self.database, account_id), self.objects)
+    @asynccontextmanager
+    async def engine(self, account_id: UUID) -> AsyncIterator[AIEngine]:
+        providers = AccountProviders(self.database, self.secrets, self.settings, self.provider)
+        async with providers.of(account_id) as provider:
+            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects)
 
 
 class Parts:

@@ -49,7 +49,8 @@ class Call(BaseModel):
     """A request the fake has received.
 
     `path` is without the host (`/v1/chat/completions`), `status` None while it is unanswered,
-    `at` seconds since the epoch. `prompt_sha` is the SHA-256 of the prompt, messages or inputs as JSON.
+    `at` seconds since the epoch. `prompt_sha` is the SHA-256 of the prompt, messages or inputs as JSON; `prompt` is the
+    beginning of that.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Call(BaseModel):
     schema_name: str | None
     idempotency_key: str | None
     prompt_sha: str
+    prompt: str = ""
     streamed: bool
     fault: Kind | None
     status: int | None

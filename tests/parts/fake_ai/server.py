@@ -21,6 +21,8 @@ Json = Any
 Answer = Callable[[web.Request, dict[str, Json], Fault | None], Awaitable[web.StreamResponse]]
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "text-embedding-3-small", "gpt-image-1", "dall-e-3")
+KEPT_PROMPT = 4_000
+"""Characters of each call's prompt: the instructions and the beginning of the input."""
 CONTROLS = ("/_control", "/_calls", "/_reset")
 STATUS_FAULTS = {
     "429": ("Rate limit reached for requests", "rate_limit_exceeded"),
@@ -121,6 +123,7 @@ def _call(request: web.Request, text: str) -> Call:
         schema_name=schema.get("name") if schema else None,
         idempotency_key=request.headers.get("Idempotency-Key"),
         prompt_sha=hashlib.sha256(json.dumps(prompt, sort_keys=True).encode()).hexdigest(),
+        prompt=json.dumps(prompt, ensure_ascii=False)[:KEPT_PROMPT],
         streamed=bool(body.get("stream")),
         fault=None,
         status=None,

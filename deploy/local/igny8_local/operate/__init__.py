@@ -1,8 +1,8 @@
-"""The operator's commands: facts, projections and dead letters of the running services, staff and signing keys."""
+"""The operator's commands: facts, projections and dead letters of the running services, staff, signing keys and secrets."""
 
 import typer
 
-from igny8_local.operate import dead_letters, events, keys, projections, staff
+from igny8_local.operate import dead_letters, events, keys, projections, secrets, staff
 
 
 def mount(app: typer.Typer) -> None:
@@ -12,3 +12,4 @@ def mount(app: typer.Typer) -> None:
     app.add_typer(dead_letters.app, name="dlq")
     app.add_typer(staff.app, name="staff")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(secrets.app, name="secrets")

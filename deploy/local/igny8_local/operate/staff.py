@@ -8,7 +8,7 @@ import typer
 
 from igny8_local.environment import base_environment
 from igny8_local.errors import StackError
-from igny8_local.keys import master_key
+from igny8_local.keys import master_key_file
 from igny8_local.layout import data_directory
 from igny8_local.operate.reach import DataDir
 from igny8_local.services import SECRETS
@@ -39,10 +39,13 @@ def show_all(data_dir: DataDir = None) -> None:
 
 def _run(data_dir: DataDir, *arguments: str) -> None:
     stack = Stack(data_directory(data_dir))
-    environment = base_environment(stack.environment) | {
+    variables = ("IGNY8_MASTER_KEY", "IGNY8_MASTER_KEY_FILE")
+    given = {name: value for name in variables if (value := stack.environment.get(name))}
+    environment = {
+        **base_environment(stack.environment),
         "IGNY8_SERVICE_DATABASE": stack.database_url("gateway"),
         "IGNY8_SECRETS_DATABASE": stack.database_url(SECRETS),
-        "IGNY8_MASTER_KEY": stack.environment.get("IGNY8_MASTER_KEY") or master_key(stack.layout),
+        **(given or {"IGNY8_MASTER_KEY_FILE": str(master_key_file(stack.layout))}),
     }
     command = [sys.executable, "-m", "gateway.staff", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

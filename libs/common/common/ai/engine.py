@@ -57,7 +57,9 @@ class AIEngine:
         crash_point("ai.after_call")
         if isinstance(output, RenderedImage):
             ref = await self._objects.put(output.data, output.media_type)
-            output = GeneratedImage(image=ref, width=output.width, height=output.height)
+            output = GeneratedImage(
+                image=ref, width=output.width, height=output.height, priced_as=output.priced_as
+            )
         raw = msgspec.Raw(msgspec.json.encode(output))
         recorded = msgspec.json.encode(_Recorded(output=raw, usage=usage, attempts=attempts))
         await self._answers.record(operation_id, step, input_hash, recorded)

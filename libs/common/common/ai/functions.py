@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from common.ai.templates import render
 from common.ai.text import count_words, plain_text
 from common.contracts.operations import ObjectRef
 
@@ -120,11 +121,12 @@ class ImageInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored picture; `width` and `height` in pixels."""
+    """A stored picture; `width` and `height` in pixels. `priced_as` is its name on the rate card."""
 
     image: ObjectRef
     width: int
     height: int
+    priced_as: str = "local"
 
 
 class RenderedImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,11 +136,15 @@ class RenderedImage(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str
     width: int
     height: int
+    priced_as: str = "local"
 
 
 @dataclass(frozen=True)
 class AIFunction(Generic[I, O]):
-    """One thing an AI can be asked; `check` lists what is wrong with an answer, in words a model can act on."""
+    """One thing an AI can be asked; `check` lists what is wrong with an answer, in words a model can act on.
+
+    `instructions` are a template (common/ai/templates.py) with the input's fields as placeholders.
+    """
 
     name: str
     description: str
@@ -149,16 +155,20 @@ class AIFunction(Generic[I, O]):
     instructions: str
     check: Callable[[I, O], list[str]]
 
+    def instructions_for(self, input: I) -> str:
+        """What to do with this input."""
+        return render(self.instructions, input)
+
     def messages(self, input: I) -> list[dict[str, str]]:
         """The conversation that asks for an answer: the instructions, then the input as JSON."""
         return [
-            {"role": "system", "content": self.instructions},
+            {"role": "system", "content": self.instructions_for(input)},
             {"role": "user", "content": msgspec.json.encode(input).decode()},
         ]
 
     def input_hash(self, input: I) -> str:
-        """64 hexadecimal digits, the same for the same input to the same version of the function."""
-        body = msgspec.json.encode([self.name, self.version, input])
+        """64 hexadecimal digits, the same for the same input to the same version and instructions of the function."""
+        body = msgspec.json.encode([self.name, self.version, self.instructions, input])
         return hashlib.sha256(body).hexdigest()
 
 
@@ -249,8 +259,8 @@ GENERATE_IDEAS = AIFunction(
     input_type=IdeasInput,
     output_type=IdeasOutput,
     instructions=(
-        "You are a content strategist. Propose exactly `count` articles for the keyword cluster of the user's "
-        "JSON, in its `language`, with distinct titles. Each idea names the keywords it targets, copied "
+        "You are a content strategist. Propose exactly {count} articles for the keyword cluster of the user's "
+        "JSON, in the language {language}, with distinct titles. Each idea names the keywords it targets, copied "
         "unchanged from `keywords`, and an estimated_word_count between 150 and 5000."
     ),
     check=_check_ideas,
@@ -263,8 +273,8 @@ GENERATE_CONTENT = AIFunction(
     input_type=ContentInput,
     output_type=ContentOutput,
     instructions=(
-        "You are a professional writer. Write the article of the user's JSON in its `language`, with about "
-        "`word_count` words. `html` is body HTML without h1: an introduction, sections under h2 and h3, and a "
+        "You are a professional writer. Write the article of the user's JSON in the language {language}, with "
+        "about {word_count} words. `html` is body HTML without h1: an introduction, sections under h2 and h3, and a "
         "section of frequently asked questions (FAQ). Use every keyword at least once, naturally. meta_title "
         "has at most 60 characters, meta_description at most 160. `generation` above 1 asks for a fresh text."
     ),
@@ -279,7 +289,7 @@ GENERATE_IMAGE_PROMPTS = AIFunction(
     output_type=ImagePromptsOutput,
     instructions=(
         "You are an art director. For the article of the user's JSON describe exactly one `featured` picture "
-        "(position 0) and `in_article` further pictures of type in_article (position 0, 1, ...), each for one "
+        "(position 0) and {in_article} further pictures of type in_article (position 0, 1, ...), each for one "
         "of the headings. A prompt is a concrete scene without text in it; alt_text says what is to be seen."
     ),
     check=_check_image_prompts,
@@ -291,7 +301,7 @@ GENERATE_IMAGES = AIFunction(
     cost="by image model, from 1 credit per image",
     input_type=ImageInput,
     output_type=GeneratedImage,
-    instructions="Make a picture of the scene.",
+    instructions="{prompt}",
     check=_check_image,
 )
 

@@ -1,7 +1,9 @@
 """What a running service gives its routes, jobs and steps."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from fastapi import Depends, Request
 from common.ai.answers_store import PostgresAnswers
 from common.ai.engine import AIEngine
 from common.ai.providers import Provider
+from common.ai.providers.choose import AccountProviders
 from common.auth.identity import IdentityVerifier
 from common.auth.permissions import ROUTES, Routes
 from common.clock import DatabaseClock
@@ -43,9 +46,23 @@ class RuntimeOf:
     extras: dict[str, Any] = field(default_factory=dict)
     """What a single service adds in its `on_start`."""
 
-    def engine(self, account_id: UUID) -> AIEngine:
-        """The AI engine of one account: its recorded answers are the account's own rows."""
-        return AIEngine(self.provider, PostgresAnswers(self.database, account_id), self.objects)
+    @cached_property
+    def providers(self) -> AccountProviders:
+        return AccountProviders(self.database, self.secrets, self.settings, self.provider)
+
+    @asynccontextmanager
+    async def engine(self, account_id: UUID) -> AsyncIterator[AIEngine]:
+        """The AI engine of one account, asking its own provider: its recorded answers are the account's own rows.
+
+        Raises ProviderError where that provider's key cannot be read.
+        """
+        async with self.providers.of(account_id) as provider:
+            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects)
+
+    async def close(self) -> None:
+        """Give up the providers' connections and processes."""
+        await self.providers.close()
+        await self.provider.close()
 
 
 def _runtime(request: Request) -> RuntimeOf:

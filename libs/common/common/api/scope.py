@@ -152,4 +152,7 @@ def require_one_sector(field: str, rows: Collection[Row]) -> tuple[UUID, UUID]:
 
 
 def _of_sites(table: sa.Table, caller: CallerOf) -> "sa.ColumnElement[bool]":
-    return sa.true() if caller.site_ids is None else among(table.c.site_id, caller.site_ids)
+    if caller.site_ids is None or "site_id" not in table.c:  # what belongs to no site is for all members
+        return sa.true()
+    of_sites = among(table.c.site_id, caller.site_ids)
+    return of_sites | table.c.site_id.is_(None) if table.c.site_id.nullable else of_sites

@@ -1,6 +1,6 @@
 """The published language: importing this package registers every public event."""
 
-from common.contracts import billing, control, gateway, operations, planner, publisher, writer
+from common.contracts import billing, control, gateway, operations, planner, publisher, settings, writer
 from common.contracts.base import (
     Contract,
     ContractSpec,
@@ -23,6 +23,7 @@ __all__ = [
     "operations",
     "planner",
     "publisher",
+    "settings",
     "spec_for_type",
     "spec_of",
     "writer",

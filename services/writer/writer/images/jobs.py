@@ -9,7 +9,9 @@ from common.ai.operations.events import Operation
 from common.contracts.operations import Charge
 from common.database import Sql, Transaction
 from common.ids import stable_id
+from common.replicas import prices
 
+from writer.charges import image_charge
 from writer.content.decisions import CONTENT, SubmitContent
 from writer.content.events import Content
 from writer.images.decisions import GALLERY, FailImage, RecordImage, WritePrompts
@@ -105,7 +107,7 @@ class GenerateImages:
                 object=answer.output.image,
                 operation_id=asked.operation_id,
                 usage=answer.usage,
-                charge=Charge(kind="image", units=1, model=answer.usage.model),
+                charge=image_charge(await prices.current_card(tx), answer.output.priced_as),
                 run_id=asked.run_id,
             ),
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from common.ai.operations import steps as operations
+from common.ai.providers.choose import image_price
 from common.contracts.operations import OperationItem
 from common.database import Transaction
 from common.replicas import prices
@@ -51,8 +52,9 @@ async def request_images(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """For images of one sector, to be made by `model`. Raises 402."""
-    charge = image_charge(await prices.current_card(tx), model)
+    """For images of one sector, made by `model` where no settings say otherwise. Raises 402."""
+    priced_as = await image_price(tx, tx.account_id, model)
+    charge = image_charge(await prices.current_card(tx), priced_as)
     await operations.request(
         tx,
         operations.Request(

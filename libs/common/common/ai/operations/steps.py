@@ -11,7 +11,7 @@ from uuid import UUID
 
 from common.ai.costs import price
 from common.ai.engine import Answer
-from common.ai.functions import AIFunction
+from common.ai.functions import AnyFunction
 from common.ai.operations.decisions import (
     OPERATION,
     CancelOperation,
@@ -24,6 +24,7 @@ from common.ai.operations.decisions import (
 from common.ai.operations.events import NotRequested, Operation, OperationRequested
 from common.ai.providers import ProviderError
 from common.ai.registry import function_named
+from common.ai.tailoring import tailored
 from common.api.runtime import RuntimeOf
 from common.contracts.billing import CreditsRefused, CreditsReserved
 from common.contracts.control import Phase, ProgressReported
@@ -163,7 +164,7 @@ class _Item:
 
     def __init__(self, function: Function, step: PaidStep, runtime: RuntimeOf) -> None:
         self._name = function
-        self._function: AIFunction[Any, Any] = function_named(function)
+        self._function = function_named(function)
         self._step = step
         self._runtime = runtime
 
@@ -173,16 +174,16 @@ class _Item:
 
     async def run(self, work: Work) -> None:
         operation_id, item_id = _ids(work)
-        operation, input = await self._prepare(work, operation_id, item_id)
+        operation, asked = await self._prepare(work, operation_id, item_id)
         if operation is None:
             return
-        if input is None:
+        if asked is None:
             raise GiveUp("what it needs is no longer there")
+        function, input = asked
         await self._report(work, operation, item_id, "AI Analysis")
         try:
-            answer = await self._runtime.engine(work.account_id).run(
-                self._function, input, operation_id=operation_id, step=str(item_id)
-            )
+            async with self._runtime.engine(work.account_id) as engine:
+                answer = await engine.run(function, input, operation_id=operation_id, step=str(item_id))
         except ProviderError as error:
             if not error.retryable:
                 raise GiveUp(error.message) from error
@@ -190,8 +191,12 @@ class _Item:
         await self._report(work, operation, item_id, "Saving")
         await self._record(work, operation_id, item_id, answer)
 
-    async def _prepare(self, work: Work, operation_id: UUID, item_id: UUID) -> tuple[Operation | None, Any]:
-        async def prepare(tx: Transaction) -> tuple[Operation | None, Any]:
+    async def _prepare(
+        self, work: Work, operation_id: UUID, item_id: UUID
+    ) -> tuple[Operation | None, tuple[AnyFunction, Any] | None]:
+        """The operation, and its question as the account wants it asked."""
+
+        async def prepare(tx: Transaction) -> tuple[Operation | None, tuple[AnyFunction, Any] | None]:
             operation, _ = await tx.load(OPERATION, operation_id)
             if (
                 not isinstance(operation, Operation)
@@ -199,7 +204,10 @@ class _Item:
                 or item_id not in operation.open_items
             ):
                 return None, None
-            return operation, await self._step.prepare(tx, operation, item_id)
+            input = await self._step.prepare(tx, operation, item_id)
+            if input is None:
+                return operation, None
+            return operation, await tailored(tx, self._function, input, operation.request.sector_id)
 
         return await self._runtime.database.run(work.account_id, prepare, work.meta)
 

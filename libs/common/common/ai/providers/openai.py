@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import openai
@@ -17,9 +14,19 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from common.ai.functions import AnyFunction, ImageInput, RenderedImage
 from common.ai.providers import ProviderError
-from common.ai.providers.prices import cost
+from common.ai.providers.pictures import picture
+from common.ai.providers.prices import PRICES, Price, cost
 from common.ai.schemas import strict_schema
 from common.contracts.operations import Usage
+from common.contracts.settings import Quality
+from common.outbound import (
+    ForbiddenAddress,
+    ForbiddenUrl,
+    OutboundError,
+    OutboundGuard,
+    OutboundLimits,
+    guarded_client,
+)
 from common.retry_after import retry_after_seconds
 
 R = TypeVar("R")
@@ -37,6 +44,10 @@ _DALL_E_SIZES = {
     "desktop": "1792x1024",
     "mobile": "1024x1792",
 }
+_MODEL_QUALITIES: dict[Quality, Any] = {"standard": "medium", "high": "high"}
+_DALL_E_QUALITIES: dict[Quality, Any] = {"standard": "standard", "high": "hd"}
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes: a picture of 4,096 x 4,096 pixels in base64, and far above any text."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class _Spent:
 
     provider: str
     model: str
+    prices: Mapping[str, Price]
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -73,13 +85,18 @@ class _Spent:
                 input_tokens=self.input_tokens,
                 output_tokens=self.output_tokens,
                 images=self.images,
+                prices=self.prices,
             ),
         )
 
 
 @dataclass
 class OpenAIProvider:
-    """Speaks to `base_url` (with its `/v1`) by the `openai` client, whose own hidden retries are off."""
+    """Speaks to `base_url` (with its `/v1`) by the `openai` client, whose own hidden retries are off.
+
+    With a `guard` it reaches only what that permits: for a `base_url` that a user gave. `size` (pixels, `1024x768`) and
+    `quality` are of all its images; empty and None leave them to the image's type and to the model.
+    """
 
     base_url: str
     api_key: str = field(repr=False)
@@ -87,20 +104,30 @@ class OpenAIProvider:
     image_model: str = "gpt-image-1"
     limits: Limits = field(default_factory=Limits)
     name: str = "openai"
+    guard: OutboundGuard | None = None
+    size: str = ""
+    quality: Quality | None = None
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES, repr=False)
 
     def __post_init__(self) -> None:
         # Some local servers want no key, the client wants one.
+        outbound = OutboundLimits(read=self.limits.timeout, response_bytes=LARGEST_ANSWER)
         self._client = openai.AsyncOpenAI(
-            api_key=self.api_key or "none", base_url=self.base_url, max_retries=0, timeout=self.limits.timeout
+            api_key=self.api_key or "none",
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=self.limits.timeout,
+            # It takes clients of httpx, which it is no longer typed for.
+            http_client=cast(Any, guarded_client(self.guard, outbound)) if self.guard else None,
         )
 
     async def run(self, function: AnyFunction, input: Any, *, key: str) -> tuple[Any, Usage]:
         """The answer and the usage of all calls it took. Raises ProviderError with what was spent in vain."""
         pictures = isinstance(input, ImageInput)
-        spent = _Spent(self.name, self.image_model if pictures else self.model)
+        spent = _Spent(self.name, self.image_model if pictures else self.model, self.prices)
         try:
             if pictures:
-                return await self._image(input, key, spent), spent.usage()
+                return await self._image(function, input, key, spent), spent.usage()
             return await self._chat(function, input, key, spent), spent.usage()
         except ProviderError as error:
             error.usage = spent.usage()
@@ -172,15 +199,21 @@ class OpenAIProvider:
             retryable=True,
         )
 
-    async def _image(self, input: ImageInput, key: str, spent: _Spent) -> RenderedImage:
+    async def _image(
+        self, function: AnyFunction, input: ImageInput, key: str, spent: _Spent
+    ) -> RenderedImage:
         old = self.image_model.startswith("dall-e")
         sizes = _DALL_E_SIZES if self.image_model == "dall-e-3" else _MODEL_SIZES
         size = "1024x1024" if self.image_model == "dall-e-2" else sizes[input.image_type]
+        qualities = _DALL_E_QUALITIES if old else _MODEL_QUALITIES
         answer = await self._request(
             lambda: self._client.images.generate(
                 model=self.image_model,
-                prompt=input.prompt,
-                size=size,
+                prompt=function.instructions_for(input),
+                size=self.size or size,
+                quality=qualities[self.quality]
+                if self.quality and self.image_model != "dall-e-2"
+                else openai.omit,
                 n=1,
                 # Newer models always answer base64 and refuse the parameter.
                 response_format="b64_json" if old else openai.omit,
@@ -196,7 +229,8 @@ class OpenAIProvider:
         if usage := getattr(answer, "usage", None):
             spent.input_tokens += int(getattr(usage, "input_tokens", 0) or 0)
             spent.output_tokens += int(getattr(usage, "output_tokens", 0) or 0)
-        return _picture(encoded)
+        priced_as = f"openai-{self.quality}" if self.quality else self.image_model
+        return picture(encoded, priced_as)
 
     async def _request(self, call: Callable[[], Awaitable[R]], spent: _Spent | None = None) -> R:
         """`call`, repeated with growing pauses while the provider is busy or away. Raises ProviderError."""
@@ -214,6 +248,11 @@ class OpenAIProvider:
                     return await call()
                 except openai.OpenAIError as error:
                     raise self._explained(error) from error
+                except OutboundError as error:
+                    forbidden = isinstance(error, ForbiddenAddress | ForbiddenUrl)
+                    raise ProviderError(
+                        "AI_PROVIDER_UNREACHABLE", str(error), retryable=not forbidden
+                    ) from error
                 except (ValueError, TypeError, AttributeError) as error:
                     # The client trips over a body that is no JSON, or not of the announced kind.
                     raise _not_the_api(self.base_url) from error
@@ -292,18 +331,3 @@ def _text_of(answer: ChatCompletion, base_url: str, spent: _Spent) -> tuple[str 
     if choice.finish_reason == "length":
         return choice.message.content, ["the answer was cut off: answer more briefly"]
     return choice.message.content, []
-
-
-def _picture(encoded: str) -> RenderedImage:
-    """The picture as it came, its type and size read from its bytes. Raises ProviderError when it is none."""
-    from PIL import Image
-
-    try:
-        data = base64.b64decode(encoded, validate=True)
-        with Image.open(io.BytesIO(data)) as picture:
-            media_type = Image.MIME.get(picture.format or "", "application/octet-stream")
-            return RenderedImage(data=data, media_type=media_type, width=picture.width, height=picture.height)
-    except (binascii.Error, OSError, ValueError) as error:
-        raise ProviderError(
-            "AI_ANSWER_INVALID", "the provider's picture cannot be read", retryable=True
-        ) from error

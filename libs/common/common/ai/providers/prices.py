@@ -5,6 +5,8 @@ Sources: https://platform.openai.com/docs/pricing, https://www.anthropic.com/pri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -32,11 +34,18 @@ PRICES = {
 }
 
 
-def cost(model: str, *, input_tokens: int = 0, output_tokens: int = 0, images: int = 0) -> int:
+def cost(
+    model: str,
+    *,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    images: int = 0,
+    prices: Mapping[str, Price] = PRICES,
+) -> int:
     """The cost in millionths of a US dollar, rounded up; a dated model name costs what its family costs."""
     family = max(
-        (name for name in PRICES if model == name or model.startswith(f"{name}-20")), key=len, default=""
+        (name for name in prices if model == name or model.startswith(f"{name}-20")), key=len, default=""
     )
-    price = PRICES.get(family, Price())
+    price = prices.get(family, Price())
     tokens = price.input * input_tokens + price.output * output_tokens
     return -(-tokens // 1_000_000) + price.image * images

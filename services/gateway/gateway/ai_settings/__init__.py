@@ -1,0 +1,1 @@
+"""Which AI providers an account uses, and the platform's own."""

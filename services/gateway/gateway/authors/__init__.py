@@ -1,0 +1,1 @@
+"""Author profiles: in whose voice an account writes."""

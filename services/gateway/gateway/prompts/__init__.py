@@ -1,0 +1,1 @@
+"""The prompts an account has written itself."""
