@@ -56,14 +56,18 @@ def detect_encoding(path: Path, name: str) -> Decoding:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """Headers are mostly Latin letters, which in UTF-16 have a zero byte each, always on the same side."""
-    start = head[:256]
-    pairs = len(start) // 2
-    left, right = start[0::2].count(0), start[1::2].count(0)
-    if pairs >= 4 and right >= 0.3 * pairs and left <= 0.05 * pairs:
-        return "utf-16-le"
-    if pairs >= 4 and left >= 0.3 * pairs and right <= 0.05 * pairs:
-        return "utf-16-be"
+    """Headers are mostly Latin letters, which in UTF-16 have a zero byte each, always on the same side.
+
+    The rows below them may hold letters with a zero byte on the other side (U+0100 and others), a preamble above them
+    letters of another script.
+    """
+    for start in (head[:32], head[:256]):
+        pairs = len(start) // 2
+        left, right = start[0::2].count(0), start[1::2].count(0)
+        if pairs >= 4 and right >= 0.3 * pairs and left <= 0.05 * pairs:
+            return "utf-16-le"
+        if pairs >= 4 and left >= 0.3 * pairs and right <= 0.05 * pairs:
+            return "utf-16-be"
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from planner.keyword_files import normalise
 
@@ -33,6 +33,8 @@ KEYWORDS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
+@example(["\u0100 \u0100"], "utf-16-be", ",")  # zero bytes on both sides
+@example(["\u0100 \u0100"], "utf-16-le", ",")
 @given(KEYWORDS, st.sampled_from(sorted(UNICODE)), st.sampled_from([",", ";", "\t", "|"]))
 def test_what_is_written_is_read_back(keywords: list[str], form: str, delimiter: str) -> None:
     encoding, mark = UNICODE[form]
