@@ -1,7 +1,10 @@
 """Another tenant sees nothing and changes nothing, on every route of the public API and in every table."""
 
+import base64
+import json
 import quopri
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,10 @@ import httpx
 import psycopg
 import pytest
 from common.auth.permissions import ROUTES
+from common.auth.tokens import TokenSigner
 from common.contracts.base import SERVICES
+from gateway.keys import load_keys
+from gateway.parts import ACCESS_SECONDS
 from igny8_local.demo.client import Client
 from psycopg import sql
 
@@ -167,10 +173,12 @@ def facts_of(shared: Shared, client: Client) -> dict[str, int]:
     return {service: shared.product.scalar(service, query, account) for service in SERVICES}
 
 
-def test_nobody_is_answered_without_a_token(
-    shared: Shared, guarded: list[Operation], theirs: Known, document: dict[str, Any]
+@pytest.mark.parametrize("credential", ["missing", "expired"])
+def test_nobody_is_answered_without_a_token_that_counts(
+    shared: Shared, guarded: list[Operation], theirs: Known, document: dict[str, Any], credential: str
 ) -> None:
-    with httpx.Client(base_url=shared.product.url, timeout=30) as nobody:
+    headers = {"Authorization": f"Bearer {expired(shared)}"} if credential == "expired" else {}
+    with httpx.Client(base_url=shared.product.url, headers=headers, timeout=30, trust_env=False) as nobody:
         answers = {
             str(each): next(
                 (request.send(nobody) for request in foreign_requests(each, document, theirs, theirs)),
@@ -180,6 +188,20 @@ def test_nobody_is_answered_without_a_token(
             for each in guarded
         }
     assert {name: answer.text for name, answer in answers.items() if answer.status_code != 401} == {}
+
+
+def expired(shared: Shared) -> str:
+    """Tenant A's own access token as it was an hour and a bit ago."""
+    payload = shared.client._http.headers["Authorization"].split(".")[1]
+    own = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    hour_ago = time.time() - ACCESS_SECONDS - 60
+    signer = TokenSigner(
+        load_keys(shared.product.stack.layout.token_keys).signing,
+        issuer=own["iss"],
+        audience=own["aud"],
+        clock=lambda: hour_ago,
+    )
+    return signer.sign({name: own[name] for name in ("sub", "account_id", "sid")}, seconds=ACCESS_SECONDS)
 
 
 def test_every_object_of_another_tenant_is_not_found(

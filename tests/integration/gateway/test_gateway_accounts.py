@@ -121,6 +121,14 @@ class TestSectors:
             inactive = await client.post(path, json={"name": "Spare", "is_active": False})
             assert inactive.status_code == 201
 
+    async def test_of_racers_for_one_slug_one_wins(self, tenant: Tenant) -> None:
+        async with tenant.client() as client:
+            path = f"{SITES}{(await _site(client))['id']}/sectors/"
+            answers = await asyncio.gather(
+                *(client.post(path, json={"name": "Race", "slug": "race"}) for _ in range(4))
+            )
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 3
+
     async def test_belong_to_their_site(self, tenant: Tenant) -> None:
         async with tenant.client() as client:
             first, second = await _site(client), await _site(client)
