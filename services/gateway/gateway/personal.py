@@ -9,8 +9,10 @@ from common.crypto import DataKey
 from common.ids import SYSTEM_ACCOUNT
 from common.secrets import SecretStore
 
-# One @, a dotted domain, no spaces or control characters: whether it exists only a mail can tell.
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)+")
+# One @, a dotted domain, no spaces or control characters, and nothing that makes two addresses or a name of it in a mail's
+# header (RFC 5322 §3.2.3, specials): whether it exists only a mail can tell.
+_NEVER = r"@\s\x00-\x1f,;:<>()\[\]\\\""
+_EMAIL = re.compile(rf"[^{_NEVER}]{{1,64}}@[^.{_NEVER}]+(\.[^.{_NEVER}]+)+")
 
 
 def normal_email(text: str) -> str:

@@ -123,7 +123,25 @@ def test_what_is_no_slug_is_refused(slug: str) -> None:
         given_slug(slug)
 
 
-@pytest.mark.parametrize("text", ["", "x", "a@b", "a@b@c.de", "a b@c.de", "a@b..de", "a" * 65 + "@b.de"])
+def test_emails_are_normalised() -> None:
+    assert normal_email(" Ada.O'Neil+news@Bücher.Example ") == "ada.o'neil+news@bücher.example"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "a@b",
+        "a@b@c.de",
+        "a b@c.de",
+        "a@b..de",
+        "a" * 65 + "@b.de",
+        "a@b.de,c",
+        "a<b@c.de",
+        '"a"@b.de',
+    ],
+)
 def test_what_is_no_email_is_refused(text: str) -> None:
     with pytest.raises(ApiError):
         normal_email(text)
