@@ -145,6 +145,7 @@ def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Kn
     }
     known = learn(http, document, {path: str(id) for path, id in unlisted.items()})
     known.all.add(account)
+    known.by_name["object_id"] = known.by_name["keyword_id"]
     known.by_name["keyword_cluster"] = known.by_name["cluster_id"]
     # An image that has been made is no longer among the prompts that wait.
     known.by_path["/api/v1/writer/image-prompts/"] = known.by_name["image_id"]

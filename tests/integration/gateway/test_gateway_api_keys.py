@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from common.api.errors import ApiError
 from common.auth.identity import Identity
+from common.operate.projections import verify
+from gateway.app import SERVICE
 
 from tests.integration.gateway.running import Gateway, Tenant
 
@@ -164,6 +166,7 @@ class TestChanges:
             ]
             assert (await client.get(KEYS)).json()["data"]["count"] == 0
         assert [answer.status_code for answer in answers] == [404] * 5
+        assert all(made["id"] in answer.text for answer in answers)
         assert await status_with(gateway, made["key"]) == 200
 
     async def test_are_not_for_an_api_key(self, gateway: Gateway, tenant: Tenant) -> None:
@@ -269,6 +272,18 @@ class TestWhatAKeyMay:
         self, gateway: Gateway, tenant: Tenant, scopes: list[str], status: int
     ) -> None:
         assert await status_with(gateway, (await make(tenant, scopes=scopes))["key"]) == status
+
+
+async def test_the_tables_follow_from_the_facts_alone(gateway: Gateway, tenant: Tenant) -> None:
+    made = await make(tenant, expires_at="2099-01-01T00:00:00Z")
+    async with tenant.client() as client:
+        path = f"{KEYS}{made['id']}/"
+        await client.patch(path, json={"name": "Other", "expires_at": None})
+        for _ in range(2):
+            await client.post(f"{path}rotate/", json={})
+        await client.delete(path)
+    (projection,) = (each for each in SERVICE.model.projections if each.name == "api_keys")
+    assert (await verify(gateway.urls.owner, SERVICE.model, projection)).equal
 
 
 async def test_last_use_is_noted_beside_the_requests(gateway: Gateway, tenant: Tenant) -> None:

@@ -22,6 +22,7 @@ from gateway.accounts.views import sites
 from gateway.api_keys.decisions import (
     API_KEY,
     ApiKeyCommand,
+    ApiKeyMissing,
     ChangeApiKey,
     MakeApiKey,
     RevokeApiKey,
@@ -156,7 +157,7 @@ async def patch_api_key(api_key_id: UUID, body: ApiKeyChanges, caller: Caller, r
 async def revoke_api_key(api_key_id: UUID, caller: Caller, runtime: Runtime) -> Response:
 
     async def work(tx: Transaction) -> None:
-        await tx.handle(API_KEY, api_key_id, RevokeApiKey())
+        await _handle(tx, api_key_id, RevokeApiKey())
 
     await runtime.database.run(caller.account_id, work, caller.meta)
     return Response(status_code=204)
@@ -199,8 +200,8 @@ async def _save(
     status: int = 200,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, bool]:
-        handled = await tx.handle(API_KEY, api_key_id, command)
-        return await _row(tx, api_key_id), bool(handled.events)
+        changed = await _handle(tx, api_key_id, command)
+        return await _row(tx, api_key_id), changed
 
     row, changed = await runtime.database.run(caller.account_id, work, caller.meta)
     shown = _shown(row, await _fields(runtime, caller, api_key_id))
@@ -212,6 +213,14 @@ async def _save(
         ApiKeyShownOut(**shown, key=None),
         status=status,
     )
+
+
+async def _handle(tx: Transaction, api_key_id: UUID, command: ApiKeyCommand) -> bool:
+    """Whether anything is new; raises 404."""
+    try:
+        return bool((await tx.handle(API_KEY, api_key_id, command)).events)
+    except ApiKeyMissing as error:
+        raise not_found("API key", api_key_id) from error
 
 
 async def _row(tx: Transaction, api_key_id: UUID) -> Row:
