@@ -51,6 +51,10 @@ SECRETS = Promise("Tenants", "A secret opens only where it belongs, and an erase
 CALLERS = Promise(
     "Tenants", "Only who the gateway vouches for gets in, and does only what role and sites allow."
 )
+NOTED = Promise(
+    "Tenants",
+    "No change without an entry in the audit log, which stands before it and which nobody can edit.",
+)
 FRESH = Promise(
     "Requests", "Who has just changed something sees it in every service, or is asked to come back."
 )
@@ -85,6 +89,7 @@ SIDE_BY_SIDE = Promise(
 
 _COMMON = "libs/common/common"
 _SQL = f"{_COMMON}/eventsourcing/sql"
+_GATEWAY_TESTS = "tests/integration/gateway"
 _KIT = "tests/integration/kit"
 _PROVING = "tests/integration/proving/test_delivery.py"
 _WALLET = "tests/unit/billing/test_wallet.py"
@@ -601,6 +606,70 @@ DEFECTS: tuple[Defect, ...] = (
         'if found == "used":',
         "if False:",
         "tests/integration/gateway/test_gateway_users.py::TestSessions::test_end_altogether_when_a_token_is_used_twice",
+    ),
+    Defect(
+        "revoked-key-kept",
+        CALLERS,
+        "a revoked API key opens until its entry in the gateway's memory ends",
+        "services/gateway/gateway/edge/app.py",
+        "self._keys.forget(account_id)",
+        "pass",
+        f"{_GATEWAY_TESTS}/test_gateway_api_keys.py::TestRevocation::test_is_for_good_and_at_once",
+    ),
+    Defect(
+        "expired-key-opens",
+        CALLERS,
+        "an API key opens after its end, and so does the secret before a rotation",
+        "services/gateway/gateway/edge/key_callers.py",
+        " or (found.ends_at is not None and found.ends_at <= now)",
+        "",
+        f"{_GATEWAY_TESTS}/test_gateway_api_keys.py::TestRotation::test_without_overlap_ends_the_old_secret_at_once",
+    ),
+    Defect(
+        "anybody-acts",
+        CALLERS,
+        "whoever names an account acts on it",
+        "services/gateway/gateway/edge/acting.py",
+        "not await self._is_staff(",
+        "not True and await self._is_staff(",
+        f"{_GATEWAY_TESTS}/test_gateway_acting.py::test_everybody_else_is_refused",
+    ),
+    Defect(
+        "new-key-signs-early",
+        CALLERS,
+        "a signing key that nobody has been told of signs, and who gets its tokens is signed out",
+        "libs/common/common/auth/signing_keys.py",
+        'SigningKey(str(_public(private)["kid"]), private, now + lead)',
+        'SigningKey(str(_public(private)["kid"]), private, now)',
+        "tests/unit/common/auth/test_signing_keys.py::test_a_new_key_is_published_before_it_signs",
+    ),
+    Defect(
+        "odd-headers-read",
+        CALLERS,
+        "a token's header may ask for what we know nothing of",
+        "libs/common/common/auth/tokens.py",
+        'if not (HEADER >= read.header.keys() >= {"alg", "kid"})',
+        'if not (read.header.keys() >= {"alg", "kid"})',
+        "tests/unit/common/auth/test_forged_tokens.py::test_is_refused_at_the_gateway_and_at_the_services",
+    ),
+    Defect(
+        "entry-not-awaited",
+        NOTED,
+        "a change begins while its entry is still being written",
+        "services/gateway/gateway/audit/log.py",
+        "        await written\n",
+        "",
+        f"{_GATEWAY_TESTS}/test_gateway_audit.py::TestAnEntry::test_is_committed_before_the_change_and_told_how_it_ended",
+    ),
+    Defect(
+        "invented-tokens-noted",
+        NOTED,
+        "anybody writes into an account's log by naming it in a refresh token",
+        "services/gateway/gateway/users/api.py",
+        'if found != "ended":',
+        "if found:",
+        f"{_GATEWAY_TESTS}/test_gateway_audit.py::TestSigningIn"
+        "::test_with_an_invented_token_leaves_nothing_to_the_account_it_names",
     ),
     Defect(
         "replica-not-waited-for",
