@@ -256,6 +256,28 @@ def lists(guarded: list[Operation]) -> list[Operation]:
     return [each for each in guarded if each.method == "get" and "{" not in each.path and str(each) != STREAM]
 
 
+@pytest.mark.parametrize("service", ["planner", "writer"])
+def test_what_each_tenant_has_set_reaches_who_works_by_it(
+    service: str, shared: Shared, as_me: httpx.Client, as_them: httpx.Client, mine: Known, theirs: Known
+) -> None:
+    shared.product.quiet()
+    for http, known in ((as_me, mine), (as_them, theirs)):
+        account = http.get("/api/v1/account/").json()["data"]["id"]
+        found = {
+            str(row["id"])
+            for row in shared.product.rows(
+                service,
+                "SELECT prompt_id AS id FROM replica_prompts WHERE account_id = %s"
+                " UNION ALL SELECT profile_id FROM replica_authors WHERE account_id = %s"
+                " UNION ALL SELECT strategy_id FROM replica_strategies WHERE account_id = %s",
+                account,
+                account,
+                account,
+            )
+        }
+        assert found == {known.by_path[path] for path in SETTINGS}
+
+
 class TestLists:
     def test_hold_nothing_of_another_tenant(
         self, lists: list[Operation], as_me: httpx.Client, mine: Known, theirs: Known

@@ -216,7 +216,6 @@ async def test_a_private_address_is_not_called(writer: Parts, fake: FakeAI) -> N
     [
         ("runware", "standard", ("runware", 1_000), "/runware/v1"),
         ("openai", "high", ("openai-high", 4_000), "/v1/images/generations"),
-        ("local", "standard", ("local", 1_000), None),
     ],
 )
 async def test_images_come_from_the_chosen_provider_at_its_price(
@@ -225,7 +224,7 @@ async def test_images_come_from_the_chosen_provider_at_its_price(
     provider: ImageProvider,
     quality: Quality,
     price: tuple[str, int],
-    path: str | None,
+    path: str,
 ) -> None:
     tenant = await with_own_key(writer, fake)
     runware = await openai(writer, tenant, fake, settings_type="runware", base_url=fake.runware_url, model="")
@@ -257,5 +256,5 @@ async def test_images_come_from_the_chosen_provider_at_its_price(
     (made,) = await writer.said(tenant, ImagesGenerated)
     assert (made.charge.model, DEARER.image_by_model[made.charge.model]) == price
     assert made.usage.provider == provider
-    assert [call.path for call in fake.calls()] == ([path] if path else [])
+    assert [call.path for call in fake.calls()] == [path]
     assert all(call.prompt.startswith('"Oil painting: ') for call in fake.calls())

@@ -17,6 +17,7 @@ from common.outbound import (
     OutboundTimeout,
     RedirectRefused,
     ResponseTooLarge,
+    guarded_client,
 )
 
 PUBLIC = "93.184.216.34"
@@ -260,3 +261,32 @@ class TestConnecting:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         async with serving(ok(b"here")) as port, GuardedClient(LOCAL) as client:
             assert (await client.request("GET", f"http://127.0.0.1:{port}/")).text == "here"
+
+
+class TestClientForLibraries:
+    async def test_reaches_what_is_permitted_and_nothing_else(self) -> None:
+        async with serving(ok(b"hello")) as port:
+            async with guarded_client(LOCAL, OutboundLimits()) as client:
+                assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+            async with guarded_client(OutboundGuard(), OutboundLimits()) as client:
+                with pytest.raises(ForbiddenAddress):
+                    await client.get(f"http://127.0.0.1:{port}/")
+
+    @pytest.mark.parametrize("length", [b"Content-Length: 2000\r\n", b""])
+    async def test_reads_no_more_than_the_limit(self, length: bytes) -> None:
+        answer = b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + b"x" * 2000
+        limits = OutboundLimits(response_bytes=1000)
+        async with serving(answer) as port, guarded_client(LOCAL, limits) as client:
+            with pytest.raises(ResponseTooLarge):
+                await client.get(f"http://127.0.0.1:{port}/")
+
+    async def test_unfolds_nothing(self) -> None:
+        answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
+        async with serving(answer) as port, guarded_client(LOCAL, OutboundLimits()) as client:
+            with pytest.raises(ConnectionLost, match="compresses"):
+                await client.get(f"http://127.0.0.1:{port}/")
+
+    async def test_follows_no_redirect(self) -> None:
+        answer = b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
+        async with serving(answer) as port, guarded_client(LOCAL, OutboundLimits()) as client:
+            assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 302
