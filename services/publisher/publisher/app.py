@@ -5,7 +5,7 @@ from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.replicas import accounts
-from common.replicas import metadata as replicas
+from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 from common.service import Service
 
 from publisher.content import replica as content
@@ -34,7 +34,7 @@ SERVICE = Service(
         deciders=(INTEGRATION, PUBLICATION),
         publish=publish,
         projections=(integrations_views.PROJECTION, publications_views.PROJECTION),
-        replicas=(*replicas.tables.values(), content.replica_content),
+        replicas=(replica_accounts, replica_sites, replica_sectors, content.replica_content),
     ),
     reactions=Reactions().include(
         [
