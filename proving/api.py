@@ -83,7 +83,12 @@ def ask(
 
         def send(case: Case[Any], name: str) -> None:
             report.cases += 1
-            response = case.call(base_url=url, session=session, timeout=SECONDS)
+            try:
+                response = case.call(base_url=url, session=session, timeout=SECONDS)
+            except requests.RequestException as error:
+                title = f"{name}: no answer, or one that broke off"
+                report.findings.setdefault(title, f"{title}: {error}")
+                return
             report.statuses[response.status_code] += 1
             # Where only some fields are asked for, the description's required ones are not all there.
             left_out = [response_schema_conformance] if "fields" in (case.query or {}) else []

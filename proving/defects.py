@@ -58,6 +58,12 @@ NOTED = Promise(
 FRESH = Promise(
     "Requests", "Who has just changed something sees it in every service, or is asked to come back."
 )
+NO_LOST_CHANGE = Promise(
+    "Requests", "A change made on the condition of a version is made at that version or not at all."
+)
+RATES = Promise(
+    "Requests", "A caller sends so many requests of a class a minute, over all gateways together."
+)
 ONE_EFFECT = Promise(
     "Requests", "A request repeated under its Idempotency-Key has one effect and one answer."
 )
@@ -679,6 +685,45 @@ DEFECTS: tuple[Defect, ...] = (
         "while self._seen.get(account_id, 0) < version:",
         "while False:",
         f"{_KIT}/test_causal.py::test_after_two_seconds_the_client_is_asked_to_come_back",
+    ),
+    Defect(
+        "compared-without-lock",
+        NO_LOST_CHANGE,
+        "the version is compared before the account's lock is held: two changes of the same version both pass",
+        f"{_COMMON}/api/scope.py",
+        "    await sql.lock()\n",
+        "    await sql._prepare()\n",
+        "tests/integration/gateway/test_gateway_standard.py"
+        "::TestVersions::test_one_of_twenty_changes_of_the_same_version_is_made",
+    ),
+    Defect(
+        "weak-tags-match",
+        NO_LOST_CHANGE,
+        "a weak ETag, which promises no same bytes, lets a change through",
+        f"{_COMMON}/api/conditional.py",
+        '(?<!W/)"',
+        '"',
+        "tests/unit/common/api/test_standard_headers.py::test_the_versions_a_change_depends_on",
+    ),
+    Defect(
+        "each-gateway-counts",
+        RATES,
+        "every gateway counts in its own memory: two let twice as much through",
+        "services/gateway/gateway/windows.py",
+        "strategy(_redis(store)) if store else None",
+        "None",
+        "tests/integration/gateway/test_gateway_standard.py"
+        "::TestRateLimits::test_hold_over_two_gateways_and_for_each_caller",
+    ),
+    Defect(
+        "uncounted-without-store",
+        RATES,
+        "without the shared counters nobody is counted",
+        "services/gateway/gateway/windows.py",
+        "return await work(self._own)",
+        "return Window(True, 9, 1)",
+        "tests/integration/gateway/test_gateway_standard.py"
+        "::TestRateLimits::test_without_their_store_a_gateway_counts_by_itself_and_says_so",
     ),
     Defect(
         "fingerprint-ignored",

@@ -245,6 +245,19 @@ class TestKeywords:
         assert await count(planner, tenant, sites=(tenant.site,)) == 1
 
 
+class TestExport:
+    @pytest.mark.parametrize(
+        "question",
+        [{"difficulty_max": 2**40}, {"volume_min": -1}, {"volume_max": 2**70}, {"search": "a\x00b"}],
+    )
+    async def test_a_question_that_cannot_be_asked_is_refused_before_the_answer_begins(
+        self, planner: Parts, tenant: Tenant, question: dict[str, Any]
+    ) -> None:
+        for path in ("/planner/keywords/export_csv/", "/planner/keywords/"):
+            answered = await planner.call(tenant, "GET", path, **question)
+            assert (answered.status_code, answered.json()["error_code"]) == (400, "VALIDATION_ERROR"), path
+
+
 class TestVersions:
     async def test_a_change_of_another_version_changes_nothing(self, planner: Parts, tenant: Tenant) -> None:
         (keyword,) = await add_keywords(planner, tenant, "forklift")

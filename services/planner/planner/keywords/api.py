@@ -35,6 +35,9 @@ keywords = views.keywords
 MOST_AT_ONCE = 1_000
 EXPORT_PAGE = 2_000
 
+Volume = Annotated[int, Query(ge=0, le=10**12)]
+Difficulty = Annotated[int, Query(ge=0, le=100)]
+
 
 class KeywordFields(BaseModel):
     """What a person says about a keyword; unknown is null."""
@@ -129,10 +132,10 @@ def _filtered(
     status: KeywordStatus | None = None,
     cluster_id: UUID | None = None,
     intent: Intent | None = None,
-    difficulty_min: int | None = None,
-    difficulty_max: int | None = None,
-    volume_min: int | None = None,
-    volume_max: int | None = None,
+    difficulty_min: Difficulty | None = None,
+    difficulty_max: Difficulty | None = None,
+    volume_min: Volume | None = None,
+    volume_max: Volume | None = None,
 ) -> "sa.Select[Any]":
     """The filters that list and export share."""
     query = listed(ROWS, keywords, caller, wanted)
@@ -299,19 +302,24 @@ CSV_COLUMNS = (
     responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def export_csv(caller: Caller, runtime: Runtime, query: Filtered) -> StreamingResponse:
+    async def page_after(last: Row | None) -> list[Row]:
+        page = query.order_by(keywords.c.normalised, keywords.c.keyword_id).limit(EXPORT_PAGE)
+        if last is not None:
+            there = (last["normalised"], last["keyword_id"])
+            page = page.where(sa.tuple_(keywords.c.normalised, keywords.c.keyword_id) > there)
+        async with runtime.database.transaction(caller.account_id) as tx:
+            return await tx.all(page)
+
+    first = await page_after(None)  # before the answer begins: a question that cannot be asked is a refusal
+
     async def pages() -> AsyncIterator[str]:
         yield _csv([[header for header, _ in CSV_COLUMNS]])
-        last: tuple[str, UUID] | None = None
+        rows = first
         while True:
-            page = query.order_by(keywords.c.normalised, keywords.c.keyword_id).limit(EXPORT_PAGE)
-            if last is not None:
-                page = page.where(sa.tuple_(keywords.c.normalised, keywords.c.keyword_id) > last)
-            async with runtime.database.transaction(caller.account_id) as tx:
-                rows = await tx.all(page)
             yield _csv([[_cell(row[name]) for _, name in CSV_COLUMNS] for row in rows])
             if len(rows) < EXPORT_PAGE:
                 return
-            last = (rows[-1]["normalised"], rows[-1]["keyword_id"])
+            rows = await page_after(rows[-1])
 
     headers = {"Content-Disposition": 'attachment; filename="keywords.csv"'}
     return StreamingResponse(pages(), media_type="text/csv; charset=utf-8", headers=headers)
