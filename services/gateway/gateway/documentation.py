@@ -17,6 +17,7 @@ _STATIC = "/api/static"
 
 @router.get("/api/docs")
 @router.get("/api/docs/")
+@router.get("/api/schema/swagger-ui")
 @router.get("/api/schema/swagger-ui/")
 async def swagger_ui() -> HTMLResponse:
     return get_swagger_ui_html(
@@ -30,6 +31,7 @@ async def swagger_ui() -> HTMLResponse:
 
 @router.get("/api/redoc")
 @router.get("/api/redoc/")
+@router.get("/api/schema/redoc")
 @router.get("/api/schema/redoc/")
 async def redoc() -> HTMLResponse:
     return get_redoc_html(

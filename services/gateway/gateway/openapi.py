@@ -127,6 +127,7 @@ def _with_references(node: Any, renamed: Mapping[str, str]) -> Any:
 router = APIRouter(include_in_schema=False)
 
 
+@router.get("/api/schema")
 @router.get("/api/schema/")
 async def schema(request: Request) -> JSONResponse:
     schemas: Schemas = request.app.state.runtime.extras["schemas"]
