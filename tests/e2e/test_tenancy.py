@@ -135,7 +135,9 @@ def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Kn
     for path, body in SETTINGS.items():
         if not http.get(path).json()["data"]["results"]:
             assert http.post(path, json=body).status_code == 201
+    tracked = http.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
     unlisted = {
+        "/api/v1/system/request-metrics/": tracked.headers["X-Resource-Tracking-Id"],
         "/api/v1/planner/imports/": product.scalar(
             "planner", "SELECT import_id FROM imports WHERE account_id = %s", account
         ),

@@ -12,6 +12,8 @@ from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 log = structlog.get_logger()
 
@@ -101,7 +103,8 @@ async def _window(
 
 
 def _redis(url: str) -> RedisStorage:
-    # Both speak the same protocol, and the client of one does for both.
+    # Both speak the same protocol, and the client of one does for both. It tries again once, for a connection that lay
+    # in the pool may have ended; waiting longer and longer, as it would by itself, makes every request wait.
     return RedisStorage(
         f"async+{url.replace('valkey', 'redis', 1)}",
         wrap_exceptions=True,
@@ -109,6 +112,7 @@ def _redis(url: str) -> RedisStorage:
         key_prefix="igny8-limits",
         socket_timeout=STORE_SECONDS,
         socket_connect_timeout=STORE_SECONDS,
+        retry=Retry(NoBackoff(), 1),  # type: ignore[arg-type]  # handed on to the client
     )
 
 

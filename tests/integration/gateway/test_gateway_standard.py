@@ -42,7 +42,7 @@ async def replicas(
                     urls,
                     secret_urls,
                     directory,
-                    rate_limits="auth=4,write=5,read=1000",
+                    rate_limits="auth=6,write=5,read=1000",
                     rate_limit_store=redis.url,
                     master_key=master_key,
                     cors_origins=(ORIGIN,),
@@ -92,10 +92,10 @@ class TestRateLimits:
     async def test_count_who_signs_in_by_address(self, replicas: tuple[Gateway, Gateway]) -> None:
         body = {"email": "nobody@example.com", "password": "Wrong-Horse-7"}
         statuses = []
-        for n in range(5):
+        for n in range(7):
             async with replicas[n % 2].client(address="192.0.2.77") as client:
                 statuses.append((await client.post("/api/v1/auth/login/", json=body)).status_code)
-        assert statuses == [401] * 4 + [429]
+        assert statuses == [401] * 6 + [429]
         async with replicas[0].client(address="192.0.2.78") as client:
             assert (await client.post("/api/v1/auth/login", json=body)).status_code == 401
 
