@@ -35,6 +35,18 @@ CODES: tuple[ErrorCode, ...] = (
         "Choose a model that `GET billing/rate-card/` lists.",
     ),
     ErrorCode(
+        "TOKEN_INVALID",
+        400,
+        "The mailed link is unknown, forged, used or has ended; which of them is not said.",
+        "Ask for a new one.",
+    ),
+    ErrorCode(
+        "API_KEY_NEEDED",
+        400,
+        "A stored key is sent only to the address it was given for, and the address is to change.",
+        "Send the `api_key` along with the new `base_url`.",
+    ),
+    ErrorCode(
         "UNAUTHORIZED",
         401,
         "No access token, or one that is malformed, forged or expired, or its user is no member any more.",
@@ -82,6 +94,46 @@ CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "EMAIL_TAKEN", 409, "An account with this e-mail exists.", "Sign in, or reset the password."
     ),
+    ErrorCode(
+        "OWNER_NEEDED",
+        409,
+        "An account has one owner at every moment.",
+        "Make another user the owner first.",
+    ),
+    ErrorCode(
+        "SEES_ALL_SITES",
+        409,
+        "Owners and admins see all sites: there is nothing to grant.",
+        "Grant sites to editors and viewers.",
+    ),
+    ErrorCode(
+        "ALREADY_MEMBER", 409, "The e-mail belongs to a user of the account.", "Change that user's role."
+    ),
+    ErrorCode(
+        "ALREADY_INVITED",
+        409,
+        "The e-mail is invited already.",
+        "Have that invitation sent again, or revoke it.",
+    ),
+    ErrorCode(
+        "INVITATION_CLOSED",
+        409,
+        "The invitation has been accepted, revoked, sent anew or has ended.",
+        "Invite again.",
+    ),
+    ErrorCode(
+        "PROMPT_TYPE_TAKEN",
+        409,
+        "The account has a prompt of this type.",
+        "Change that one, or archive it first.",
+    ),
+    ErrorCode(
+        "DEFAULT_PROFILE_NEEDED",
+        409,
+        "One author profile is the default.",
+        "Make another profile the default instead.",
+    ),
+    ErrorCode("MODEL_EXISTS", 409, "The catalogue has a model of this name.", "Change that one."),
     ErrorCode(
         "TOO_MANY_ACTIVE_SECTORS",
         409,
@@ -189,6 +241,12 @@ CODES: tuple[ErrorCode, ...] = (
     ),
     ErrorCode(
         "AI_PROVIDER_UNREACHABLE", None, "The AI provider could not be reached.", "Try again later."
+    ),
+    ErrorCode(
+        "API_KEY_MISSING",
+        None,
+        "A provider was to be tried out and has no key that can be read.",
+        "Store its `api_key`.",
     ),
     ErrorCode(
         "AI_PROVIDER_REJECTED",

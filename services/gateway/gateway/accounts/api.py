@@ -158,6 +158,7 @@ async def patch_account(body: AccountChanges, caller: Caller, runtime: Runtime) 
     fields = Fields(await runtime.secrets.data_key(caller.account_id), caller.account_id)
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, sa.select(accounts.c.version), caller)
         row = await tx.first(sa.select(accounts))
         # The same name encrypts to another text each time: only a changed name is a change.
         known = fields.read("name", row["name_cipher"]) if row else None

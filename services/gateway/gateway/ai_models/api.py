@@ -13,6 +13,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found
 from common.api.paging import Page, PageOf, paginate
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_expected
 from common.contracts.settings import ModelKind
 from common.database import Row, Sql, Transaction
 from common.ids import SYSTEM_ACCOUNT, stable_id
@@ -152,9 +153,13 @@ async def _change(runtime: RuntimeOf, caller: CallerOf, model_id: UUID, body: Mo
 
 
 async def _save(runtime: RuntimeOf, caller: CallerOf, name: str, command: ModelCommand) -> dict[str, Any]:
+    model_id = stable_id("ai model", name)
+
     async def work(tx: Transaction) -> Row:
+        version = sa.select(ai_models.c.version).where(ai_models.c.id == model_id)
+        await require_expected(tx, version, caller)
         await tx.handle(MODELS, SYSTEM_ACCOUNT, command)
-        return await _row(tx, stable_id("ai model", name))
+        return await _row(tx, model_id)
 
     return _shown(await runtime.database.run(SYSTEM_ACCOUNT, work, caller.meta))
 

@@ -11,6 +11,7 @@ from common.api.envelope import Answer, answer, shown_once
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_expected
 from common.database import Row, Transaction
 from common.views import among
 from fastapi import APIRouter, Query, Request
@@ -157,6 +158,7 @@ async def patch_api_key(api_key_id: UUID, body: ApiKeyChanges, caller: Caller, r
 async def revoke_api_key(api_key_id: UUID, caller: Caller, runtime: Runtime) -> Response:
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, _version_of(api_key_id), caller)
         await _handle(tx, api_key_id, RevokeApiKey())
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -200,6 +202,7 @@ async def _save(
     status: int = 200,
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, bool]:
+        await require_expected(tx, _version_of(api_key_id), caller)
         changed = await _handle(tx, api_key_id, command)
         return await _row(tx, api_key_id), changed
 
@@ -221,6 +224,10 @@ async def _handle(tx: Transaction, api_key_id: UUID, command: ApiKeyCommand) -> 
         return bool((await tx.handle(API_KEY, api_key_id, command)).events)
     except ApiKeyMissing as error:
         raise not_found("API key", api_key_id) from error
+
+
+def _version_of(api_key_id: UUID) -> "sa.Select[Any]":
+    return sa.select(api_keys.c.version).where(api_keys.c.id == api_key_id)
 
 
 async def _row(tx: Transaction, api_key_id: UUID) -> Row:

@@ -12,6 +12,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import conflict, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_expected
 from common.database import Row, Transaction
 from common.ids import new_id
 from fastapi import APIRouter, Query, Request
@@ -259,6 +260,8 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, com
     """`command_of` makes the command of the time at which a mail that is sent now ends."""
 
     async def work(tx: Transaction) -> Row:
+        version = sa.select(invitations.c.version).where(invitations.c.id == invitation_id)
+        await require_expected(tx, version, caller)
         await invitation_row(tx, invitation_id)
         command: InvitationCommand = command_of(await _end(tx))
         if (await tx.handle(INVITATION, invitation_id, command)).events and isinstance(
