@@ -292,15 +292,17 @@ class TestIntegrationSettings:
         for wrong in ({"size": "big"}, {"size": "0x0"}, {"provider": "other"}, {"api_key": KEY}):
             assert await refused(tenant, "PUT", path, wrong) == (400, "VALIDATION_ERROR")
 
-    async def test_are_set_by_owners_and_admins_and_read_by_members(self, tenant: Tenant) -> None:
-        await done(tenant, "PUT", f"{INTEGRATIONS}/runware/", {"model": "civitai:1@1"})
-        become(tenant, "editor")
+    async def test_are_for_owners_and_admins(self, tenant: Tenant) -> None:
+        become(tenant, "admin")
         listed = await done(tenant, "GET", f"{INTEGRATIONS}/")
         assert [each["settings_type"] for each in listed["results"]] == [
             "openai",
             "runware",
             "image_generation",
         ]
+        await done(tenant, "PUT", f"{INTEGRATIONS}/runware/", {"model": "civitai:1@1"})
+        become(tenant, "editor")
+        assert await refused(tenant, "GET", f"{INTEGRATIONS}/") == (403, "FORBIDDEN")
         for path in ("openai/", "openai/test_connection/", "runware/test_runware/", "openai/generate_image/"):
             assert await refused(tenant, "POST", f"{INTEGRATIONS}/{path}", {}) == (403, "FORBIDDEN")
 

@@ -172,6 +172,7 @@ async def change_invitation(
 ) -> Answer:
 
     async def work(tx: Transaction) -> Row:
+        await require_expected(tx, _version_of(invitation_id), caller)
         row = await invitation_row(tx, invitation_id)
         role = body.role or row["role"]
         site_ids = row["site_ids"] if body.site_ids is None else body.site_ids
@@ -260,8 +261,7 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, com
     """`command_of` makes the command of the time at which a mail that is sent now ends."""
 
     async def work(tx: Transaction) -> Row:
-        version = sa.select(invitations.c.version).where(invitations.c.id == invitation_id)
-        await require_expected(tx, version, caller)
+        await require_expected(tx, _version_of(invitation_id), caller)
         await invitation_row(tx, invitation_id)
         command: InvitationCommand = command_of(await _end(tx))
         if (await tx.handle(INVITATION, invitation_id, command)).events and isinstance(
@@ -272,6 +272,10 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, com
         return await invitation_row(tx, invitation_id)
 
     return await runtime.database.run(caller.account_id, work, caller.meta)
+
+
+def _version_of(invitation_id: UUID) -> "sa.Select[Any]":
+    return sa.select(invitations.c.version).where(invitations.c.id == invitation_id)
 
 
 async def _end(tx: Transaction) -> datetime:
