@@ -7,6 +7,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from common.eventsourcing.rebuild import rebuild
+from gateway.app import SERVICE
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
 
@@ -264,3 +266,20 @@ class TestAccount:
         racers = [await gateway.register() for _ in range(4)]
         answers = await asyncio.gather(*(_send(racer, "PATCH", "", slug=slug) for racer in racers))
         assert sorted(answer.status_code for answer in answers) == [200] + [409] * 3
+
+
+async def test_views_built_anew_are_what_they_were(gateway: Gateway, tenant: Tenant) -> None:
+    first, second = await _site(tenant), await _site(tenant)
+    member = await tenant.invite("editor", [first])
+    await _send(tenant, "PUT", f"users/{member.user_id}/sites/", site_ids=[first, second])
+    await _send(tenant, "DELETE", f"users/{member.user_id}/")
+    await _send(tenant, "PATCH", f"users/{member.user_id}/", is_active=True)
+    old = tenant.registered["account_slug"]
+    for slug in (f"s-{uuid4().hex[:12]}", old):
+        await _send(tenant, "PATCH", "", slug=slug)
+    corrected = []
+    for projection in SERVICE.model.projections:
+        done = await rebuild(gateway.urls.owner, SERVICE.model, projection)
+        assert done.facts > 0
+        corrected += [table for table in done.tables if table.removed or table.written]
+    assert corrected == []
