@@ -1,5 +1,6 @@
 """What an operator does and sees: stopping and starting, the doctor's causes, parts of others by their URL."""
 
+import base64
 import gzip
 import json
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 from common.contracts.base import SERVICES
@@ -24,6 +27,8 @@ from tests.parts.s3 import S3Server
 from tests.support.command import igny8, left_behind
 from tests.support.database import PostgresServer, postgres_server
 from tests.support.product import few_keywords
+
+PASSWORD = "Correct-Horse-7"
 
 
 def causes(stack: Stack) -> set[str]:
@@ -48,6 +53,67 @@ def test_down_and_up_leave_every_digest_as_it_was(shared: Shared) -> None:
     product.quiet()
     assert product.digests() == before
     assert shared.client.count("publisher/publications/") == shared.summary["published"]
+
+
+class TestTheOperator:
+    def test_makes_staff_who_then_act_on_any_account(self, shared: Shared) -> None:
+        place = ("--data-dir", shared.product.stack.layout.data_dir)
+        wanted = {"X-Act-As-Account": shared.client.get("account/")["id"]}
+        email, access = sign_up(shared)
+        with signed_in(shared, access) as client:
+            assert client.get("/api/v1/planner/keywords/", headers=wanted).status_code == 403
+            added = igny8("staff", "add", email, *place)
+            assert added.returncode == 0, added.stderr
+
+            def acts() -> bool:
+                answer = client.get("/api/v1/planner/keywords/", headers=wanted)
+                return answer.status_code == 200 and answer.json()["data"]["count"] > 0
+
+            wait_for(acts, what="the gateway knows of it")
+        nobody = igny8("staff", "add", "nobody@example.com", *place)
+        assert (nobody.returncode, "register" in nobody.stderr) == (1, True)
+
+    def test_rotates_the_signing_keys_and_signs_nobody_out(self, shared: Shared) -> None:
+        place = ("--data-dir", shared.product.stack.layout.data_dir)
+        email, old = sign_up(shared)
+        done = igny8("keys", "rotate", "--in", "0", "--json", *place)
+        assert done.returncode == 0, done.stderr
+
+        kid = json.loads(done.stdout)["kid"]
+
+        def published() -> bool:
+            answer = httpx.get(f"{shared.product.url}/.well-known/jwks.json", timeout=30)
+            return kid in {key["kid"] for key in answer.json()["keys"]}
+
+        wait_for(published, what="the gateway has seen the new key")
+        answer = httpx.post(
+            f"{shared.product.url}/api/v1/auth/login/",
+            json={"email": email, "password": PASSWORD},
+            timeout=30,
+        )
+        new = answer.raise_for_status().json()["data"]["access"]
+        assert json.loads(base64.urlsafe_b64decode(new.partition(".")[0] + "=="))["kid"] == kid
+        for access in (old, new):
+            with signed_in(shared, access) as client:
+                for path in ("planner/keywords/", "writer/tasks/", "billing/credits/balance/"):
+                    assert client.get(f"/api/v1/{path}").status_code == 200
+
+
+def sign_up(shared: Shared) -> tuple[str, str]:
+    """E-mail and access token of a new tenant."""
+    email = f"{uuid4().hex}@example.com"
+    body = {"email": email, "password": PASSWORD, "account_name": "Operator"}
+    answer = httpx.post(f"{shared.product.url}/api/v1/auth/register/", json=body, timeout=30)
+    return email, answer.raise_for_status().json()["data"]["access"]
+
+
+def signed_in(shared: Shared, access: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=shared.product.url,
+        headers={"Authorization": f"Bearer {access}"},
+        timeout=30,
+        trust_env=False,
+    )
 
 
 class TestTheDoctor:
