@@ -93,7 +93,8 @@ def learn(http: httpx.Client, document: Mapping[str, Json], unlisted: Mapping[st
         for found in PARAMETER.finditer(path):
             name, prefix = found[1], path[: found.start()]
             if prefix not in known.by_path and "get" in document["paths"].get(prefix, {}):
-                results = http.get(fill(prefix, known), params={"page_size": 100}).json()["data"]["results"]
+                listed = http.get(fill(prefix, known), params={"page_size": 100})
+                results = listed.json()["data"]["results"] if listed.status_code == 200 else []
                 ids = [str(each.get("id", each.get(name))) for each in results]
                 if not ids:
                     continue

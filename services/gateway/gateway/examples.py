@@ -19,6 +19,7 @@ _BY_NAME = {
     "html_content": "<h2>What crane financing costs</h2><p>It depends on the term.</p>",
     "keyword": "crane financing",
     "keywords": ["crane financing", "crane leasing"],
+    "language": "en",
     "last_name": "Lovelace",
     "message": "Done.",
     "name": "Acme Rentals",
