@@ -29,6 +29,7 @@ _BY_NAME = {
     "reason": "The tone does not fit.",
     "refresh": "7d.0198c5a0.c2VjcmV0",
     "request_id": "0198c5a0-7b1e-7c11-9d3f-2f0f6a1c4e55",
+    "size": "1024x1024",
     "slug": "acme-rentals",
     "success": True,
     "title": "Crane financing: what it costs and how to get it",

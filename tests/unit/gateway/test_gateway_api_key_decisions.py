@@ -85,7 +85,11 @@ class TestSecret:
         assert all(is_secret(each) and each.startswith(prefix_of(each)) for each in made)
         assert {len(prefix_of(each)) for each in made} == {12}
 
-    @pytest.mark.parametrize("text", ["", "ig8_", "ig8_x", new_secret() + "x", " " + new_secret(), "é" * 47])
+    @pytest.mark.parametrize(
+        "text",
+        ["", "ig8_", "ig8_x", new_secret() + "x", " " + new_secret(), "é" * 47],
+        ids=["empty", "prefix", "short", "longer", "begun", "foreign"],
+    )
     def test_nothing_else_has_its_form(self, text: str) -> None:
         assert not is_secret(text)
 
