@@ -33,7 +33,7 @@ def service_database(postgres: PostgresServer) -> Callable[[str], AbstractContex
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: end-to-end tests go to two workers."""
+    """The longest first: end-to-end tests all go to one worker."""
     items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
@@ -43,11 +43,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class FilesTogether(LoadScopeScheduling):
-    """A file's tests stay on one worker. So do the end-to-end tests that kill, which mostly wait, and all others of
-    them, which share stacks."""
+    """A file's tests stay on one worker, and all end-to-end tests on one: two stacks at once fill the machine."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if not file.startswith("tests/e2e/"):
-            return file
-        return "killing" if file.endswith(("/test_kills.py", "/test_faults.py")) else "e2e"
+        return "e2e" if file.startswith("tests/e2e/") else file

@@ -191,8 +191,8 @@ def test(context: typer.Context) -> None:
         ("-m", "ruff", "format", "--check", "."),
         ("-m", "mypy"),
         ("-m", "coverage", "erase"),
-        # Most tests wait for a process, a broker or a deadline: three at a time fill two cores.
-        ("-m", "coverage", "run", "-m", "pytest", "-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"),
+        # Most tests wait for a process, a broker or a deadline: two at a time fill two cores.
+        ("-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"),
         ("-m", "coverage", "combine", "--quiet"),
         ("-m", "coverage", "report"),
         ("-m", "tests.coverage_gate"),
