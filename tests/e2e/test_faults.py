@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
+from igny8_local.demo import run as run_module
 from igny8_local.demo.run import WordPress
 
 from tests.parts.ports import wait_for
@@ -148,8 +149,12 @@ def test_a_killed_database_server_changes_nothing(
 
 
 @pytest.mark.wordpress
-def test_killed_between_wordpress_answer_and_our_record_ten_times(tmp_path: Path) -> None:
+def test_killed_between_wordpress_answer_and_our_record_ten_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Still one post and one of each medium."""
+    # Ten restarts one after the other let nothing be published meanwhile, minutes on a slow machine.
+    monkeypatch.setattr(run_module, "STALLED_SECONDS", 480)
     articles = 5
     with (
         RealWordPress() as site,

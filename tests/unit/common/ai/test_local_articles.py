@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from collections.abc import Callable
+from statistics import median
 
 import pytest
 from common.ai.functions import GENERATE_CONTENT, ContentInput, ContentOutput
@@ -127,12 +129,20 @@ def test_many_keywords_share_sentences() -> None:
     assert all(keyword in plain_text(written.html).lower() for keyword in keywords)
 
 
-def test_takes_a_few_milliseconds() -> None:
+def test_costs_little_beside_plain_python() -> None:
+    """Each costs a tenth of a million additions, where its lines are counted about one: on a machine of any speed."""
+
+    def seconds(work: Callable[[], object]) -> float:
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
     write(1000)
-    start = time.process_time()
-    for generation in range(20):
-        write(1000, generation=generation)
-    assert (time.process_time() - start) / 20 <= 0.05
+    ratios = [
+        seconds(lambda n=n: write(1000, generation=n)) / seconds(lambda: sum(i + i for i in range(1_000_000)))  # type: ignore[misc]
+        for n in range(10)
+    ]
+    assert median(ratios) < 3
 
 
 def test_meets_the_function_s_own_check() -> None:
