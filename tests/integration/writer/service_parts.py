@@ -75,6 +75,10 @@ class Runtime:
         return AIEngine(self.provider, PostgresAnswers(self.database, account_id), self.objects)
 
 
+LOCAL = LocalProvider()
+"""One for all tests of a worker: its child imports scikit-learn, seconds that only the first of them pays."""
+
+
 class Parts:
     """`hear` is the broker, `work` the worker, `call` the gateway, `said` the relay."""
 
@@ -92,7 +96,7 @@ class Parts:
             Settings(**settings),
             IdentityVerifier(str(jwks)),
             ReplicaWaiter(self.database),
-            LocalProvider(),
+            LOCAL,
         )
         app = make_app(service.name, service.routers)
         app.state.runtime = self.runtime
@@ -235,5 +239,4 @@ async def running(
         yield parts
     finally:
         await parts.client.aclose()
-        await parts.runtime.provider.close()
         await parts.database.close()

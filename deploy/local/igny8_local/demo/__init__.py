@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +19,8 @@ from igny8_local.layout import REPOSITORY, data_directory
 SAMPLE = REPOSITORY / "samples" / "equipment-finance.csv"
 FIRST_PORT = 8080
 SERVICES = 5
+WORDPRESS_SECONDS = 15.0
+"""A first answer of a shared host may take some."""
 
 
 def mount(app: typer.Typer) -> None:
@@ -61,7 +65,10 @@ def demo(
         target = WordPress(wordpress.rstrip("/"), user, app_password)
     wanted = Wanted(keywords, articles, target)
     environment = _environment(wanted, ai_base_url, ai_key, ai_model)
+    _check_keywords(keywords)
     _check_ai(environment)
+    if target is not None:
+        _check_wordpress(target)
     stack = Stack(
         data_directory(data_dir or REPOSITORY / ".igny8" / "demo"), port or _free_ports(), environment
     )
@@ -90,6 +97,36 @@ def demo(
         screen.print_summary(summary, where, kept=keep)
     if problems:
         raise StackError("The demo fell short: " + "; ".join(problems) + ".")
+
+
+def _check_keywords(file: Path) -> None:
+    """What the planner would refuse, before anything is started. Raises StackError."""
+    command = [sys.executable, "-m", "planner.keyword_files", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise StackError(done.stderr.strip().splitlines()[-1])
+
+
+def _check_wordpress(target: Any) -> None:
+    """Whether it is there and knows the user; the rest is for the publisher to say. Raises StackError."""
+    import httpx
+
+    try:
+        answer = httpx.get(
+            f"{target.url}/wp-json/wp/v2/users/me",
+            auth=(target.user, target.app_password),
+            follow_redirects=True,
+            timeout=WORDPRESS_SECONDS,
+        )
+    except httpx.HTTPError as error:
+        raise StackError(
+            f"WordPress at {target.url} cannot be reached: {error}. Check --wordpress."
+        ) from error
+    if answer.status_code in (401, 403):
+        raise StackError(
+            f"WordPress at {target.url} refuses {target.user!r} with this application password. Make one in"
+            " that user's profile there, and check --user."
+        )
 
 
 def _environment(wanted: Any, base_url: str | None, key: str, model: str | None) -> dict[str, str]:
