@@ -118,7 +118,7 @@ async def test_nobody_renews_the_key_of_a_request_that_broke_off(
     async def is_done() -> bool:
         return (await api.post(account, {}, "k")).status_code == 201
 
-    await eventually(is_done, 30, what="its repetition is done")
+    await eventually(is_done, what="its repetition is done")
 
 
 async def test_after_a_crash_in_between_the_repetition_finds_what_was_done(
