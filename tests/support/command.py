@@ -27,15 +27,13 @@ def igny8(*arguments: str | Path, **environment: str) -> "subprocess.CompletedPr
 
 
 def left_behind(data_dir: Path) -> list[str]:
-    """The command lines of processes that were started for a data directory and still run."""
+    """The command lines of processes that were started for a data directory and still run: all work in it."""
     found = []
     for process in psutil.process_iter():
         try:
-            command, variables = process.cmdline(), process.environ()
+            command, directory = process.cmdline(), process.cwd()
         except psutil.Error:
             continue
-        if str(data_dir) in variables.get("IGNY8_DATA_DIR", "") or any(
-            str(data_dir) in word for word in command
-        ):
+        if Path(directory).is_relative_to(data_dir) or any(str(data_dir) in word for word in command):
             found.append(" ".join(command))
     return found
