@@ -40,7 +40,7 @@ BROKER_TARGET = 20.0
 LONGEST_RECOVERY = 90.0
 BROKERS = ("broker killed", "broker away")
 AT_ONCE = ("killed at a point",)
-"""Faults whose effect on running work ends with the process itself."""
+"""Faults whose effect on running work ends where the successor of the process begins."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,14 @@ class Arena:
         """Do it, and see everything recovered. Raises `NotFired`."""
         began = time.time()
         at = strike(fault, self.product.stack, self._orders, self._kafka)
+        succeeded = time.time()
         recovery: float | None = None
         with suppress(DeadlineMissed):
             self._recovered(fault.victims)
             recovery = time.time() - at
         if fault.kind in BROKERS and self._kafka is None:  # an embedded one has forgotten everything
             self._broker_since = time.time()
-        ended = at if fault.kind in AT_ONCE else time.time()
+        ended = succeeded if fault.kind in AT_ONCE else time.time()
         self.disturbed(Disturbance(at if fault.kind in AT_ONCE else began, ended, fault.victims))
         return Struck(fault, at, recovery)
 

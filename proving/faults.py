@@ -108,11 +108,12 @@ class NotFired(Exception):
 def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None = None) -> float:
     """Do it and see it done; from when on it can recover, in seconds since the epoch. Raises `NotFired`.
 
-    An embedded broker is started again by the stack itself; a Kafka (`kafka`) comes back when this starts it.
+    A killed process has a successor on return; what it had sent before its death may have arrived after it. An embedded
+    broker is started again by the stack itself; a Kafka (`kafka`) comes back when this starts it.
     """
     match fault.kind:
         case "killed at a point" | "two services killed":
-            at = _order(fault, orders)
+            at = _order(fault, stack, orders)
             if fault.other:
                 _end(stack, fault.other, signal.SIGKILL)
             return at
@@ -134,26 +135,36 @@ def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None =
             return _cut(stack, fault.service)
 
 
-def _order(fault: Fault, orders: Orders) -> float:
+def _order(fault: Fault, stack: Stack, orders: Orders) -> float:
     assert fault.point is not None
-    point = fault.point
-    orders.give(fault.service, point, fault.hit)
+    service, point = fault.service, fault.point
+    old = _running(stack, service)
+    orders.give(service, point, fault.hit)
     with suppress(DeadlineMissed):
-        return wait_for(lambda: orders.died_at(fault.service, point), STRIKE_SECONDS) or 0.0
-    orders.withdraw(fault.service, point)
-    if at := orders.died_at(fault.service, point):
+        wait_for(lambda: orders.died_at(service, point), STRIKE_SECONDS)
+    orders.withdraw(service, point)
+    if at := orders.died_at(service, point):
+        _succeeded(stack, service, old)
         return at
     raise NotFired
 
 
 def _end(stack: Stack, part: str, sent: signal.Signals) -> float:
     """Send a deadly signal and see the supervisor notice."""
-    old = wait_for(lambda: stack.pid(part) or 0, STRIKE_SECONDS, what=f"{part} runs")
+    old = _running(stack, part)
     at = time.time()
     with suppress(ProcessLookupError):
         os.kill(old, sent)
-    wait_for(lambda: stack.pid(part) not in (None, old), 60, what=f"{part} is started again")
+    _succeeded(stack, part, old)
     return at
+
+
+def _running(stack: Stack, part: str) -> int:
+    return wait_for(lambda: stack.pid(part) or 0, STRIKE_SECONDS, what=f"{part} runs")
+
+
+def _succeeded(stack: Stack, part: str, old: int) -> None:
+    wait_for(lambda: stack.pid(part) not in (None, old), 60, what=f"{part} is started again")
 
 
 _WAITING = (

@@ -1,13 +1,13 @@
 """All five services twice, on one set of databases and one Kafka, while tenants run pipelines: rebalanced, paused, judged."""
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
 from common.contracts import events_topic
 from common.contracts.base import SERVICES
 from common.messaging.consumer import group_of
@@ -71,11 +71,8 @@ def twins(stack: Stack) -> Iterator[dict[str, Process]]:
 
 def twin(stack: Stack, service: str, folder: Path, **environment: str) -> Process:
     """A further process of a running service. Its address is `http://` and what `IGNY8_LISTEN` says, a free port if not given."""
-    first = psutil.Process(stack.pid(service))
-    listen = {"IGNY8_LISTEN": f"127.0.0.1:{free_port()}"}
-    return Process(
-        first.cmdline(), folder / f"{service}.log", environment=first.environ() | listen | environment
-    )
+    told = stack.service_environment(service) | {"IGNY8_LISTEN": f"127.0.0.1:{free_port()}"} | environment
+    return Process([sys.executable, "-m", service], folder / f"{service}.log", environment=told)
 
 
 async def _disturb(kafka: str, service: str, pid: int, rebalances: int, field: Arena) -> int:

@@ -42,6 +42,7 @@ READS_THE_ENVIRONMENT = {
     "deploy/local/igny8_local/demo/__init__.py": "the operator's environment, from which the demo's stack is made",
     "deploy/local/igny8_local/layout.py": "the command's data directory",
     "deploy/local/igny8_local/stack.py": "the operator's environment, from which `environment.py` makes the services'",
+    "deploy/local/igny8_local/forked.py": "gives a fork the environment of the process it stands for",
     "deploy/local/igny8_local/supervisor.py": "the same, in the process that starts them",
 }
 SERVICES_SOURCES = [source for package in PACKAGES.values() for source in sources(package)]

@@ -3,7 +3,9 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,7 +94,7 @@ class TestToWordPress:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all refusals: that the next one starts shows that the last one left nothing half-done."""
+    """One for all refusals."""
     return tmp_path_factory.mktemp("refused") / "data"
 
 
@@ -100,6 +102,26 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ai() -> Iterator[FakeAI]:
     with FakeAI() as fake:
         yield fake
+
+
+@pytest.fixture
+def website() -> Iterator[str]:
+    """Answers everything with a page."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<h1>A site of another kind</h1>")
+
+        def log_message(self, format: str, *args: object) -> None:
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def refused(data_dir: Path, *arguments: str | Path) -> str:
@@ -157,6 +179,16 @@ class TestBadInput:
             *("--wordpress", url, "--user", "editor", "--app-password", "abcd efgh ijkl mnop qrst uvwx"),
         )
         assert url in said
+
+    def test_a_site_that_is_no_wordpress(self, website: str, data_dir: Path, tmp_path: Path) -> None:
+        """It answers, so only the publisher finds out: what was started by then has to end."""
+        said = refused(
+            data_dir,
+            *("--keywords", few_keywords(tmp_path, 3), "--wordpress", website),
+            *("--user", "editor", "--app-password", "abcd efgh ijkl mnop qrst uvwx"),
+        )
+        assert website in said
+        assert (data_dir / "logs" / "publisher.log").exists()
 
     def test_an_ai_endpoint_that_answers_garbage(self, ai: FakeAI, data_dir: Path) -> None:
         ai.fail("garbage", times=None)

@@ -120,7 +120,7 @@ class TestTheDoctor:
     """Causes provoked on the real services; those that need no service are in tests/integration/local."""
 
     def test_finds_nothing_wrong_with_the_product(self, shared: Shared) -> None:
-        wait_for(lambda: causes(shared.product.stack) == set(), 30, what="the doctor is content")
+        wait_for(lambda: causes(shared.product.stack) == set(), what="the doctor is content")
 
     def test_names_migrations_that_are_behind(self, shared: Shared) -> None:
         change = (
@@ -141,8 +141,8 @@ class TestTheDoctor:
     def test_names_a_stuck_relay(self, shared: Shared) -> None:
         stack = shared.product.stack
         with relay_without_rights(stack, "writer"):
-            wait_for(lambda: causes(stack) == {"relay-stuck"}, 30, what="the doctor names the relay")
-        wait_for(lambda: causes(stack) == set(), 60, what="the relay has recovered")
+            wait_for(lambda: causes(stack) == {"relay-stuck"}, what="the doctor names the relay")
+        wait_for(lambda: causes(stack) == set(), what="the relay has recovered")
 
     def test_names_a_service_that_is_down(self, shared: Shared) -> None:
         stack = shared.product.stack
@@ -261,13 +261,13 @@ class TestWithPartsOfOthers:
             assert not stack.layout.postgres.exists()
             assert len(objects.names()) >= 2 * 2, "an article has a body and pictures"
             assert [path for path in stack.layout.objects.rglob("*") if path.is_file()] == []
-            wait_for(lambda: collector.services == set(SERVICES), 30, what="spans of all services have come")
+            wait_for(lambda: collector.services == set(SERVICES), what="spans of all services have come")
             assert causes(stack) == set()
             kafka.kill()
-            wait_for(lambda: "broker-away" in causes(stack), 30, what="the doctor misses the broker")
+            wait_for(lambda: "broker-away" in causes(stack), what="the doctor misses the broker")
             kafka.start()
             server.stop()
-            wait_for(lambda: "database-away" in causes(stack), 30, what="the doctor misses the database")
+            wait_for(lambda: "database-away" in causes(stack), what="the doctor misses the database")
         finally:
             down = igny8("down", "--data-dir", data_dir)
         assert down.returncode == 0, down.stderr

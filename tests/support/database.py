@@ -56,7 +56,7 @@ class PostgresServer:
             stderr=subprocess.STDOUT,
         )
         process = self._process
-        wait_for(lambda: self._embedded.is_ready(process.pid), 60, what="PostgreSQL accepts connections")
+        wait_for(lambda: self._embedded.is_ready(process.pid), what="PostgreSQL accepts connections")
 
     def stop(self) -> None:
         if self._process is not None:

@@ -50,7 +50,6 @@ def embedded_broker() -> Iterator[Broker]:
         try:
             wait_for(
                 lambda: file.exists() and bool(file.read_text().strip()),
-                20,
                 what="the embedded broker starts",
             )
             yield Broker(file.read_text().strip(), f"test-{process.pid}")

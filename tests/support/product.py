@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from igny8_local.stack import Stack
 from psycopg.rows import dict_row
 
 from tests.parts.ports import DeadlineMissed, neighbouring_free_ports, wait_for
+from tests.support import untraced
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "equipment-finance.csv"
 
@@ -130,7 +130,7 @@ def product(**environment: str) -> Iterator[Product]:
         Path(directory).chmod(0o755)
         # Measured processes take twice as long; what these tests show is not which lines ran.
         given = {
-            name: value for name, value in os.environ.items() if not name.startswith(("IGNY8_", "COVERAGE_"))
+            name: value for name, value in untraced.environment().items() if not name.startswith("IGNY8_")
         }
         given |= {"IGNY8_TRIAL_CREDITS": "1000"} | environment
         stack = Stack(Path(directory) / "data", neighbouring_free_ports(len(SERVICES)), given)

@@ -39,7 +39,7 @@ class KeepingProxy:
 
     def __enter__(self) -> "KeepingProxy":
         self._thread.start()
-        wait_for(self._ready.is_set, 10, what="the proxy listens")
+        wait_for(self._ready.is_set, what="the proxy listens")
         return self
 
     def __exit__(

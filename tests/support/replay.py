@@ -138,7 +138,7 @@ def copies(product: Product) -> Iterator[list[Copy]]:
             stack.hold(name)
         with psycopg.connect(admin, autocommit=True) as connection:
             for name in names.values():
-                wait_for(lambda name=name: not _connected(connection, name), 20, what=f"{name} is left alone")  # type: ignore[misc]
+                wait_for(lambda name=name: not _connected(connection, name), what=f"{name} is left alone")  # type: ignore[misc]
                 _create(connection, f"{name}_copy", name)
     finally:
         for name in SERVICES:

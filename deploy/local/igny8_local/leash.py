@@ -17,11 +17,12 @@ def leash(sent: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     start ends what is left over from the pids on file.
     """
     parent = os.getpid()
+    return lambda: tie(sent, parent)
 
-    def tie() -> None:
-        if _prctl is not None:
-            _prctl(_PR_SET_PDEATHSIG, int(sent))
-            if os.getppid() != parent:
-                os._exit(1)
 
-    return tie
+def tie(sent: signal.Signals, parent: int | None = None) -> None:
+    """The same for this very process; it ends at once where its parent is another one than expected."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(sent))
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)

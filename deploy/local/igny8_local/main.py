@@ -184,12 +184,16 @@ def test(context: typer.Context) -> None:
     if context.args:
         _run("-m", "pytest", *context.args)
         return
+    # Types take one processor for a minute: they are checked while parts are installed and the first tests wait.
+    types = ("-m", "mypy")
+    checking = subprocess.Popen(
+        (sys.executable, *types), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     # 1: a part could not be installed, and the reason has been printed; its tests say so.
     _run("-m", "tests.parts.install", tolerated=(0, 1))
     checks: tuple[tuple[str, ...], ...] = (
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
-        ("-m", "mypy"),
         ("-m", "coverage", "erase"),
         # Most tests wait for a process, a broker or a deadline: two at a time fill two cores.
         ("-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"),
@@ -199,6 +203,8 @@ def test(context: typer.Context) -> None:
     )
     # All of them, so that one run says everything that is wrong. pytest lints imports, scripts and containers.
     failed = [check for check in checks if _code(*check) != 0]
+    print(checking.communicate()[0], end="")
+    failed += [types] if checking.returncode else []
     for check in failed:
         _errors.print(f"[red]failed:[/] python {' '.join(check)}", soft_wrap=True, highlight=False)
     if failed:

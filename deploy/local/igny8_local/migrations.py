@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import importlib.util
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from igny8_local.databases import Databases
 from igny8_local.errors import StackError
+from igny8_local.forked import Fork
 from igny8_local.layout import REPOSITORY
 from igny8_local.leash import leash
 from igny8_local.services import SECRETS
 
-_AT_ONCE = 3  # each takes a processor for a second, most of it imports
+MIGRATE = "common.migrate"
+_AT_ONCE = 3  # each takes a processor for half a second, most of it imports
 
 
 def digest(service: str) -> str:
@@ -35,7 +38,10 @@ async def migrate(
     environment: Mapping[str, str],
     report: Callable[[str, str], None],
 ) -> None:
-    """Runs `command SERVICE` for each database whose digest differs; raises StackError when one fails."""
+    """Runs `command SERVICE` (without one, `python -m common.migrate SERVICE`) for each database whose digest differs.
+
+    Raises StackError when one fails.
+    """
     wanted = {service: digest(service) for service in applied}
     behind = [service for service in applied if applied[service] != wanted[service]]
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -63,23 +69,31 @@ async def _run(
     }
     if service != SECRETS:
         roles["IGNY8_RELAY_ROLE"] = databases.role(service, "relay")
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        service,
-        env={**environment, **roles},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        preexec_fn=leash(),
-    )
-    try:
-        output, _ = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        tail = "\n".join(output.decode(errors="replace").strip().splitlines()[-8:])
+    with tempfile.TemporaryFile() as output:
+        if command:
+            process: asyncio.subprocess.Process | Fork = await asyncio.create_subprocess_exec(
+                *command,
+                service,
+                env={**environment, **roles},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=leash(),
+            )
+        else:
+            told = {**environment, **roles}
+            process = await Fork.start(
+                MIGRATE, service, environment=told, directory=Path.cwd(), output=output.fileno()
+            )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        output.seek(0)
+        tail = "\n".join(output.read().decode(errors="replace").strip().splitlines()[-8:])
+    if code:
         raise StackError(
             f"The migrations of {service} failed on the database {databases.name(service)}:\n{tail}"
         )

@@ -18,7 +18,7 @@ class Plan:
     port: int
     services: tuple[ServiceCommand, ...]
     migrate: tuple[str, ...]
-    """The command that migrates one database, without its last argument, the service."""
+    """The command that migrates one database, without its last argument, the service; empty: the installed one."""
     migrate_again: bool = False
     """Run the migrations even where the database has seen them."""
 

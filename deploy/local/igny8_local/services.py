@@ -1,6 +1,5 @@
 """The five services and where they listen."""
 
-import sys
 from dataclasses import dataclass
 
 SERVICES = ("gateway", "planner", "writer", "billing", "publisher")
@@ -11,15 +10,15 @@ DEFAULT_PORT = 8080
 
 @dataclass(frozen=True)
 class ServiceCommand:
-    """A service and the command that runs it."""
+    """A service and the command that runs it; without one it is the installed module of its name."""
 
     name: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
 
 
 def installed_services() -> tuple[ServiceCommand, ...]:
     """The services as installed beside this command; the gateway comes first and gets the first port."""
-    return tuple(ServiceCommand(name, (sys.executable, "-m", name)) for name in SERVICES)
+    return tuple(ServiceCommand(name) for name in SERVICES)
 
 
 def topics() -> list[str]:

@@ -13,20 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
-from igny8_local.environment import checked
+from igny8_local.databases import Databases, Duty
+from igny8_local.environment import Broker, checked, service_environment
 from igny8_local.errors import AlreadyRunning, StackError
+from igny8_local.keys import Credentials
 from igny8_local.layout import Layout
 from igny8_local.plan import POSTGRES_STOP_SECONDS, SERVICE_STOP_SECONDS, Plan
 from igny8_local.probe import health
 from igny8_local.rotation import MAX_BYTES
 from igny8_local.services import DEFAULT_PORT, HOST, ServiceCommand, installed_services
-
-if TYPE_CHECKING:
-    from igny8_local.databases import Duty
 
 _STOP_SECONDS = 2 * SERVICE_STOP_SECONDS + POSTGRES_STOP_SECONDS
 _POLL = 0.05
@@ -66,7 +65,7 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         *,
         services: Sequence[ServiceCommand] | None = None,
-        migrate: Sequence[str] = (sys.executable, "-m", "common.migrate"),
+        migrate: Sequence[str] = (),
     ) -> None:
         self.environment = dict(os.environ if environment is None else environment)
         self.layout = Layout(data_dir.resolve())
@@ -201,19 +200,30 @@ class Stack:
             "services": [{field: getattr(each, field) for field in shown} for each in self.services()],
         }
 
-    def database_url(self, service: str, duty: "Duty" = "service") -> str:
+    def database_url(self, service: str, duty: Duty = "service") -> str:
         """The URL of a service's database for one of its roles; the stack must be running."""
-        state = self.state()
-        if state is None:
-            raise StackError(f"The stack in {self.layout.data_dir} is not running; start it with ./igny8 up.")
-        # Loaded here: the drivers take longer than all that the other commands do.
-        from igny8_local.databases import Databases
-        from igny8_local.keys import Credentials
+        return self._databases(self._running()).url(service, duty)
 
-        prefix = self.environment.get("IGNY8_DATABASE_PREFIX") or "igny8"
-        return Databases(state["admin_database"], Credentials(self.layout.credentials), prefix).url(
-            service, duty
+    def service_environment(self, service: str) -> dict[str, str]:
+        """What the running stack tells a service: to run another one beside it."""
+        state = self._running()
+        return service_environment(
+            service,
+            given=self.environment,
+            layout=self.layout,
+            databases=self._databases(state),
+            broker=Broker(state["kafka"], state["incarnation"]),
+            ports=self.plan.ports,
         )
+
+    def _running(self) -> dict[str, Any]:
+        if (state := self.state()) is None:
+            raise StackError(f"The stack in {self.layout.data_dir} is not running; start it with ./igny8 up.")
+        return state
+
+    def _databases(self, state: Mapping[str, Any]) -> Databases:
+        prefix = self.environment.get("IGNY8_DATABASE_PREFIX") or "igny8"
+        return Databases(state["admin_database"], Credentials(self.layout.credentials), prefix)
 
     def supervisor_pid(self) -> int | None:
         """The pid of the supervisor that holds this data directory."""
@@ -235,7 +245,7 @@ class Stack:
         fresh = log.exists() and log.stat().st_size > MAX_BYTES
         with log.open("w" if fresh else "a") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "igny8_local.supervisor"],
+                [sys.executable, "-m", "igny8_local.daemon"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

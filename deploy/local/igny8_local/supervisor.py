@@ -1,6 +1,6 @@
 """The daemon of one data directory: starts the parts in order, starts again what dies, stops all of it.
 
-Run as `python -m igny8_local.supervisor` with a `Plan` as JSON on standard input. Until the stack is up it
+Run as `python -m igny8_local.daemon` with a `Plan` as JSON on standard input. Until the stack is up it
 reports each step as a line of JSON on standard output; its own log goes to standard error.
 """
 
@@ -19,6 +19,7 @@ from functools import partial
 
 from common.auth.signing_keys import prepare_keys
 
+from igny8_local import forked
 from igny8_local.databases import Databases
 from igny8_local.environment import Broker, base_environment, service_environment
 from igny8_local.errors import AlreadyRunning, StackError
@@ -119,6 +120,8 @@ class Supervisor:
             await self._shut_down()
 
     async def _start(self) -> None:
+        if not self._plan.migrate or not all(service.command for service in self._plan.services):
+            forked.prepare()
         prepare_keys(self._layout.token_keys, time.time())
         for left in self._layout.held.iterdir():
             left.unlink()
@@ -241,19 +244,18 @@ class Supervisor:
 
     def _starter(self, service: ServiceCommand) -> Callable[[], Awaitable[Child]]:
         def start() -> Awaitable[Child]:
-            return Child.start(
-                service.command,
-                log=self._layout.log(service.name),
-                environment=service_environment(
-                    service.name,
-                    given=self._given,
-                    layout=self._layout,
-                    databases=self._databases,
-                    broker=self._broker,
-                    ports=self._plan.ports,
-                ),
-                directory=self._layout.data_dir,
+            log, directory = self._layout.log(service.name), self._layout.data_dir
+            environment = service_environment(
+                service.name,
+                given=self._given,
+                layout=self._layout,
+                databases=self._databases,
+                broker=self._broker,
+                ports=self._plan.ports,
             )
+            if not service.command:
+                return Child.fork(service.name, log=log, environment=environment, directory=directory)
+            return Child.start(service.command, log=log, environment=environment, directory=directory)
 
         return start
 
@@ -383,7 +385,3 @@ def main() -> None:
         kind = "running" if isinstance(error, AlreadyRunning) else "failed"
         _say("stack", kind, str(error) or repr(error))
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -28,7 +28,7 @@ from common.contracts.base import CONTROL_TOPIC
 from common.database import Database, pool_task_ended
 from common.jobs.worker import JobHandler, JobWorker
 from common.messaging.catch_up import CatchUpSource, ask
-from common.messaging.consumer import UNHURRIED_WAIT_MS, Consumer, group_of
+from common.messaging.consumer import Consumer, group_of
 from common.messaging.dead_letters import Retrier
 from common.messaging.direct import DirectProducer
 from common.messaging.inbox import Inbox
@@ -211,14 +211,8 @@ async def start(process: Process) -> None:
 
     async def control(loop: Loop) -> None:
         await ensure_topics(settings.kafka, embedded=embedded)
-        consumer = Consumer(
-            settings.kafka,
-            f"{group}.control",
-            [CONTROL_TOPIC],
-            embedded=embedded,
-            take=source.take,
-            embedded_wait_ms=UNHURRIED_WAIT_MS,
-        )
+        asked = f"{group}.control"
+        consumer = Consumer(settings.kafka, asked, [CONTROL_TOPIC], embedded=embedded, take=source.take)
         await consumer.run(loop.beat)
 
     async def retry(loop: Loop) -> None:

@@ -74,7 +74,6 @@ async def test_a_consumer_that_was_away_too_long_catches_up(
             )
             await eventually(
                 lambda: speaker.scalar("SELECT count(*) FROM catch_ups") == 0,
-                60,
                 what="the catch-up has ended",
             )
             assert sorted(listener.heard()) == speaker.said()
@@ -96,7 +95,7 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
             listener.start("consumer")
             await speak(speaker, "", 20)
             last = speaker.said()[-1]
-            await eventually(lambda: last in listener.heard(), 30, what="the newest is heard")
+            await eventually(lambda: last in listener.heard(), what="the newest is heard")
             assert len(listener.heard()) < len(speaker.said())
             assert listener.scalar("SELECT count(*) FROM catch_up_requests") == 1
 

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from common.messaging.catch_up import committed_offsets
-from common.messaging.consumer import Consumer
+from common.messaging.consumer import EMBEDDED_IDLE_WAIT_MS, EMBEDDED_WAIT_MS, Consumer
 from common.messaging.inbox import Inbox, Message
 from common.supervision import Loop
 
@@ -58,7 +58,7 @@ async def test_a_batch_that_was_not_taken_comes_again(broker: Broker) -> None:
     topic = "igny8.publisher.events"
     await say(broker, topic)
     async with running(Consumer(broker.bootstrap, "again", [topic], embedded=True, take=take)) as loop:
-        await eventually(lambda: len(taken) >= len(SAID), 20, what="all was taken")
+        await eventually(lambda: len(taken) >= len(SAID), what="all was taken")
         assert taken == SAID
         assert refused == SAID[:1] * 2
         await eventually(lambda: loop.healthy, what="it is well again")
@@ -87,14 +87,14 @@ async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker
         taken.extend(message.value for message in batch)
 
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take)):
-        await eventually(lambda: taken == SAID, 20, what="all was taken")
+        await eventually(lambda: taken == SAID, what="all was taken")
     told = await committed_offsets(broker.bootstrap, group, [TopicPartition(topic, partition)])
     assert list(told.values()) == [3]
     taken.clear()
     known = Known({(topic, partition): 1})
     inbox = cast(Inbox, known)
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
-        await eventually(lambda: len(taken) >= 2 or known.skipped, 20, what="it goes on")
+        await eventually(lambda: len(taken) >= 2 or known.skipped, what="it goes on")
     assert (taken, known.skipped) == (SAID[1:], [])
 
 
@@ -111,8 +111,29 @@ async def test_on_the_embedded_broker_nobody_waits_for_a_killed_predecessor(brok
         return Consumer(broker.bootstrap, "alone", [topic], embedded=True, take=take)
 
     async with running(consumer(first)) as loop:
-        await eventually(lambda: loop.healthy, 20, what="the first listens")
+        await eventually(lambda: loop.healthy, what="the first listens")
         async with running(consumer(second)) as other:
-            await eventually(lambda: other.healthy, 20, what="the second listens")
+            await eventually(lambda: other.healthy, what="the second listens")
             await say(broker, topic)
-            await eventually(lambda: (first, second) == (SAID, SAID), 20, what="each heard everything")
+            await eventually(lambda: (first, second) == (SAID, SAID), what="each heard everything")
+
+
+async def test_on_the_embedded_broker_it_asks_seldom_until_something_comes(broker: Broker) -> None:
+    """That broker answers an empty fetch after the whole wait, whatever comes meanwhile."""
+    topic, taken = "igny8.gateway.events", list[bytes | None]()
+
+    async def take(batch: Sequence[Message]) -> None:
+        taken.extend(message.value for message in batch)
+
+    consumer = Consumer(broker.bootstrap, "idle", [topic], embedded=True, take=take)
+
+    def wait() -> int:
+        fetcher: Any = consumer._client and consumer._client._fetcher
+        return int(fetcher._fetch_max_wait_ms)
+
+    async with running(consumer) as loop:
+        await eventually(lambda: loop.healthy, what="it listens")
+        await eventually(lambda: wait() == EMBEDDED_IDLE_WAIT_MS, what="it has found that nothing comes")
+        await say(broker, topic)
+        await eventually(lambda: wait() == EMBEDDED_WAIT_MS, what="it has noticed that something came")
+    assert taken == SAID

@@ -81,9 +81,7 @@ async def test_a_job_is_there_exactly_if_its_transaction_commits(
         await toy.count(tx, new_id(), toy.Count())
         await tx.defer(JOB, name="committed")
         assert rows(toy_urls, "SELECT * FROM procrastinate_jobs") == []
-    await eventually(
-        lambda: happened(toy_urls, "committed") == [("began", 1), ("done", 1)], 20, what="it ran"
-    )
+    await eventually(lambda: happened(toy_urls, "committed") == [("began", 1), ("done", 1)], what="it ran")
     assert happened(toy_urls, "rolled back") == []
     assert rows(toy_urls, "SELECT DISTINCT account_id FROM toy_jobs") == [(ACCOUNT,)]
     await eventually(lambda: rows(toy_urls, "SELECT * FROM procrastinate_jobs") == [], what="it is forgotten")
@@ -113,16 +111,16 @@ async def test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds(
         connection.execute("INSERT INTO toy_hang VALUES ('victim')")
     await defer(toy_database, JOB, "victim")
     with worker_process(toy_urls, tmp_path) as first:
-        await eventually(lambda: happened(toy_urls, "victim") == [("began", 1)], 30, what="the job hangs")
+        await eventually(lambda: happened(toy_urls, "victim") == [("began", 1)], what="the job hangs")
         with worker_process(toy_urls, tmp_path) as second:
             await defer(toy_database, JOB, "other")
-            await eventually(lambda: happened(toy_urls, "other")[-1:] == [("done", 1)], 30, what="both work")
+            await eventually(lambda: happened(toy_urls, "other")[-1:] == [("done", 1)], what="both work")
             with psycopg.connect(toy_urls.owner) as connection:
                 connection.execute("DELETE FROM toy_hang")
             first.kill()
             began = monotonic()
             await eventually(
-                lambda: happened(toy_urls, "victim")[-1:] == [("done", 2)], 30, what="the other finished it"
+                lambda: happened(toy_urls, "victim")[-1:] == [("done", 2)], what="the other finished it"
             )
             assert monotonic() - began < 15
             assert second.running
@@ -153,7 +151,7 @@ async def test_what_fails_is_tried_again_and_then_given_up_with_a_record(
 ) -> None:
     await defer(toy_database, BRISK, "f", how="fails")
     expected = [("began", 1), ("began", 2), ("gave up: ValueError", 2)]
-    await eventually(lambda: happened(toy_urls, "f") == expected, 30, what="it was given up")
+    await eventually(lambda: happened(toy_urls, "f") == expected, what="it was given up")
 
 
 async def test_what_takes_too_long_counts_as_failed(
@@ -161,7 +159,7 @@ async def test_what_takes_too_long_counts_as_failed(
 ) -> None:
     await defer(toy_database, BRISK, "h", how="hangs")
     expected = [("began", 1), ("began", 2), ("gave up: TimeoutError", 2)]
-    await eventually(lambda: happened(toy_urls, "h") == expected, 30, what="it was given up")
+    await eventually(lambda: happened(toy_urls, "h") == expected, what="it was given up")
 
 
 async def test_what_is_hopeless_is_given_up_at_once(
@@ -169,7 +167,7 @@ async def test_what_is_hopeless_is_given_up_at_once(
 ) -> None:
     await defer(toy_database, JOB, "g", how="is hopeless")
     expected = [("began", 1), ("gave up: GiveUp", 1)]
-    await eventually(lambda: happened(toy_urls, "g") == expected, 30, what="it was given up")
+    await eventually(lambda: happened(toy_urls, "g") == expected, what="it was given up")
 
 
 async def test_the_pause_is_the_one_the_outside_asked_for(
@@ -177,7 +175,7 @@ async def test_the_pause_is_the_one_the_outside_asked_for(
 ) -> None:
     await defer(toy_database, JOB, "p", how="asks for a pause")
     expected = [("began", 1), ("began", 2), ("done", 2)]
-    await eventually(lambda: happened(toy_urls, "p") == expected, 30, what="it went on")
+    await eventually(lambda: happened(toy_urls, "p") == expected, what="it went on")
     ((pause,),) = rows(
         toy_urls,
         "SELECT extract(epoch FROM max(at) FILTER (WHERE attempt = 2 AND what = 'began') - min(at)) FROM toy_jobs",
@@ -192,11 +190,11 @@ async def test_what_has_to_wait_loses_none_of_its_attempts(
         connection.execute("INSERT INTO toy_hang VALUES ('w')")
     await defer(toy_database, BRISK, "w", how="has to wait")
     await eventually(
-        lambda: len(happened(toy_urls, "w")) > BRISK.attempts + 2, 30, what="it was put off again and again"
+        lambda: len(happened(toy_urls, "w")) > BRISK.attempts + 2, what="it was put off again and again"
     )
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("DELETE FROM toy_hang")
-    await eventually(lambda: happened(toy_urls, "w")[-1] == ("done", 1), 30, what="it went on")
+    await eventually(lambda: happened(toy_urls, "w")[-1] == ("done", 1), what="it went on")
     assert set(happened(toy_urls, "w")) == {("began", 1), ("done", 1)}
 
 
@@ -209,13 +207,13 @@ async def test_a_worker_that_shuts_down_leaves_its_job_to_the_next(
         connection.execute("INSERT INTO toy_hang VALUES ('s')")
     await defer(toy_database, JOB, "s")
     first.start()
-    await eventually(lambda: happened(toy_urls, "s") == [("began", 1)], 20, what="the job hangs")
+    await eventually(lambda: happened(toy_urls, "s") == [("began", 1)], what="the job hangs")
     await first.stop()
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("DELETE FROM toy_hang")
     second = Loop("jobs", lambda loop: JobWorker(toy_urls.service, handlers).run(loop.beat))
     second.start()
-    await eventually(lambda: happened(toy_urls, "s")[-1:] == [("done", 2)], 30, what="the next finished it")
+    await eventually(lambda: happened(toy_urls, "s")[-1:] == [("done", 2)], what="the next finished it")
     await second.stop()
 
 

@@ -69,7 +69,7 @@ async def test_what_is_said_is_heard_once_and_in_order(sides: tuple[Side, Side])
                 await speaker.database.run(account, _count(counter, 3))
     said = speaker.said()
     assert len(said) == 5 * 3 * 6
-    await eventually(lambda: len(only(listener, said)) >= len(said), 30, what="everything is heard")
+    await eventually(lambda: len(only(listener, said)) >= len(said), what="everything is heard")
     heard = only(listener, said)
     assert sorted(heard) == said
     assert in_order(heard)
@@ -83,7 +83,7 @@ async def test_a_redelivered_and_republished_event_changes_nothing(sides: tuple[
     account, counter = new_id(), new_id()
     await speaker.database.run(account, _count(counter, 200))
     said = speaker.said()
-    await eventually(lambda: len(only(listener, said)) == len(said), 30, what="everything is heard")
+    await eventually(lambda: len(only(listener, said)) == len(said), what="everything is heard")
     before = only(listener, said)
     await listener.stop("consumer")
     with psycopg.connect(listener.urls.owner) as connection:
@@ -94,7 +94,7 @@ async def test_a_redelivered_and_republished_event_changes_nothing(sides: tuple[
     marker = new_id()
     await speaker.database.run(account, _count(marker, 2))
     await eventually(
-        lambda: any(str(marker) in subject for subject, _ in listener.heard()), 30, what="the marker is heard"
+        lambda: any(str(marker) in subject for subject, _ in listener.heard()), what="the marker is heard"
     )
     assert only(listener, said) == before
 
@@ -125,7 +125,6 @@ async def test_a_poison_event_is_parked_its_neighbours_pass_and_retry_heals_it(
             said = speaker.said()
             await eventually(
                 lambda: len([1 for s, _ in only(listener, said) if str(good) in s]) == 5,
-                30,
                 what="neighbours pass",
             )
             letters = "SELECT count(*) FROM dead_letters"
@@ -134,12 +133,12 @@ async def test_a_poison_event_is_parked_its_neighbours_pass_and_retry_heals_it(
                 connection.execute("UPDATE dead_letters SET attempts = 5, next_attempt_at = now()")
             dead = "SELECT count(*) FROM dead_letters WHERE state = 'dead'"
             await eventually(
-                lambda: listener.scalar(dead) == 1, 30, what="the last attempt failed, a person decides"
+                lambda: listener.scalar(dead) == 1, what="the last attempt failed, a person decides"
             )
             poison.clear()
             with psycopg.connect(listener.urls.owner) as connection:
                 connection.execute("UPDATE dead_letters SET state = 'retrying', next_attempt_at = now()")
-            await eventually(lambda: listener.scalar(letters) == 0, 30, what="the retry heals it")
+            await eventually(lambda: listener.scalar(letters) == 0, what="the retry heals it")
             heard = only(listener, said)
             assert sorted(heard) == said
             assert in_order(heard)
@@ -165,9 +164,9 @@ async def test_an_unreadable_message_goes_to_a_person_and_the_rest_passes(sides:
     await speaker.database.run(account, _count(counter, 2))
     listener.start("consumer")
     said = speaker.said()
-    await eventually(lambda: len(only(listener, said)) == len(said), 30, what="the rest passes")
+    await eventually(lambda: len(only(listener, said)) == len(said), what="the rest passes")
     mine = f"SELECT count(*) FROM dead_letters WHERE state = 'dead' AND account_id = '{account}'"
-    await eventually(lambda: listener.scalar(mine) == 1, 30, what="the unreadable message is kept")
+    await eventually(lambda: listener.scalar(mine) == 1, what="the unreadable message is kept")
 
 
 async def test_the_listener_survives_the_loss_of_its_database_connections(
@@ -194,7 +193,7 @@ async def test_the_listener_survives_the_loss_of_its_database_connections(
 
     await asyncio.gather(talk(), cut())
     said = speaker.said()
-    await eventually(lambda: len(only(listener, said)) >= len(said), 40, what="everything is heard")
+    await eventually(lambda: len(only(listener, said)) >= len(said), what="everything is heard")
     assert sorted(only(listener, said)) == said
 
 
@@ -209,7 +208,7 @@ async def test_hears_the_same_when_it_is_traced(
     traced = Meta(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     await speaker.database.run(account, _count(counter, 6), traced)
     said = speaker.said()
-    await eventually(lambda: len(only(listener, said)) >= len(said), 30, what="everything is heard")
+    await eventually(lambda: len(only(listener, said)) >= len(said), what="everything is heard")
     assert sorted(only(listener, said)) == said
 
 

@@ -185,7 +185,7 @@ async def test_slow_commits_and_rollbacks_lose_nothing_where_a_naive_relay_loses
             database.committed.append(relay.wake)
             await asyncio.gather(*(write_slowly(database) for _ in range(WRITERS)))
             over.set()
-            await eventually(lambda: outbox(toy_urls) == 0, 30, what="all was said")
+            await eventually(lambda: outbox(toy_urls) == 0, what="all was said")
     finally:
         over.set()
         seen = await naive
@@ -282,9 +282,7 @@ async def test_of_two_one_leads_and_the_other_takes_over(
     ):
         relays = (one, two)
         for turn in range(3):
-            await eventually(
-                lambda: sum(relay.leading for relay, _ in relays) == 1, 20, what="one of them leads"
-            )
+            await eventually(lambda: sum(relay.leading for relay, _ in relays) == 1, what="one of them leads")
             leader = next(relay for relay, _ in relays if relay.leading)
             writing = asyncio.create_task(count_on(toy_database, account, counter, 30))
             killed = rows(
@@ -293,9 +291,9 @@ async def test_of_two_one_leads_and_the_other_takes_over(
                 f" AND database = (SELECT oid FROM pg_database WHERE datname = '{name}')",
             )
             assert killed == [(True,)], turn
-            await eventually(lambda: not leader.leading, 20, what="the leader noticed")  # noqa: B023
+            await eventually(lambda: not leader.leading, what="the leader noticed")  # noqa: B023
             await writing
-            await eventually(lambda: outbox(toy_urls) == 0, 30, what="the other one says the rest")
+            await eventually(lambda: outbox(toy_urls) == 0, what="the other one says the rest")
     expected = said(toy_urls)
     heard = await everything(broker.bootstrap, streams(expected))
     assert sorted(heard.first_times) == expected
@@ -309,7 +307,7 @@ async def test_a_leader_that_stands_still_is_followed_by_another(
     monkeypatch.setattr(relay_module, "LEADER_SILENCE_SECONDS", 0.5)
     account, counter = new_id(), new_id()
     async with supervised(toy_urls, broker.bootstrap) as (first, _):
-        await eventually(lambda: first.leading, 20, what="the first one leads")
+        await eventually(lambda: first.leading, what="the first one leads")
 
         async def stand_still(*_: object) -> None:
             await asyncio.Event().wait()
@@ -317,7 +315,7 @@ async def test_a_leader_that_stands_still_is_followed_by_another(
         monkeypatch.setattr(first, "_send", stand_still)
         async with supervised(toy_urls, broker.bootstrap) as (second, _):
             await count_on(toy_database, account, counter, 3)
-            await eventually(lambda: outbox(toy_urls) == 0, 30, what="the other one says it")
+            await eventually(lambda: outbox(toy_urls) == 0, what="the other one says it")
             assert second.leading
     expected = said(toy_urls)
     heard = await everything(broker.bootstrap, streams(expected))
@@ -338,7 +336,7 @@ async def test_a_republished_range_leaves_out_what_is_private(
         connection.execute("SELECT republish_events(0, 1000, 1000, 1000000)")
     assert outbox(toy_urls) == 6
     async with supervised(toy_urls, broker.bootstrap):
-        await eventually(lambda: outbox(toy_urls) == 0, 20, what="all was looked at")
+        await eventually(lambda: outbox(toy_urls) == 0, what="all was looked at")
     expected = said(toy_urls)
     assert (await everything(broker.bootstrap, streams(expected))).facts == expected
 
@@ -348,7 +346,7 @@ async def test_only_private_rows_need_no_broker(toy_urls: ServiceUrls, toy_datab
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("SELECT republish_events(0, 1000, 1000, 1000000)")
     async with supervised(toy_urls, "127.0.0.1:1"):
-        await eventually(lambda: outbox(toy_urls) == 0, 20, what="the row is gone")
+        await eventually(lambda: outbox(toy_urls) == 0, what="the row is gone")
 
 
 async def test_after_a_failed_send_a_new_producer_goes_on_from_the_front(
@@ -369,7 +367,7 @@ async def test_after_a_failed_send_a_new_producer_goes_on_from_the_front(
 
     monkeypatch.setattr(AIOKafkaProducer, "send_batch", send)
     async with supervised(toy_urls, broker.bootstrap) as (_, loop):
-        await eventually(lambda: outbox(toy_urls) == 0, 30, what="all was said")
+        await eventually(lambda: outbox(toy_urls) == 0, what="all was said")
         await eventually(lambda: loop.healthy, what="it is well again")
     assert len(producers) == 3, "one for each failure and one that worked"
     expected = said(toy_urls)
@@ -381,11 +379,11 @@ async def test_without_a_broker_writes_go_on_and_nothing_is_put_aside(
 ) -> None:
     async with supervised(toy_urls, "127.0.0.1:1") as (_, loop):
         await count_on(toy_database, new_id(), new_id(), 3)
-        await eventually(lambda: loop.restarts >= 2, 30, what="it tries again")
+        await eventually(lambda: loop.restarts >= 2, what="it tries again")
         assert not loop.healthy
     assert outbox(toy_urls) == 3
     async with supervised(toy_urls, broker.bootstrap):
-        await eventually(lambda: outbox(toy_urls) == 0, 20, what="all was said")
+        await eventually(lambda: outbox(toy_urls) == 0, what="all was said")
     assert rows(toy_urls.owner, "SELECT * FROM outbox_dead_letters") == []
 
 
@@ -405,12 +403,12 @@ async def test_a_refused_message_goes_aside_and_the_rest_flows(
             await database.run(account, lambda tx: toy.count(tx, large, toy.Count(2, "x" * 100_000)))
             await count_on(database, account, counter, 2)
             async with supervised(urls, kafka.bootstrap) as (_, loop):
-                await eventually(lambda: loop.restarts > 0, 30, what="the refusal shows")
+                await eventually(lambda: loop.restarts > 0, what="the refusal shows")
                 assert not loop.healthy
                 await eventually(lambda: outbox(urls) == 0, 90, what="the rest was said")
-                await eventually(lambda: loop.healthy, 20, what="it is well again")
+                await eventually(lambda: loop.healthy, what="it is well again")
                 await count_on(database, account, counter, 1)
-                await eventually(lambda: outbox(urls) == 0, 20, what="what comes later is said, too")
+                await eventually(lambda: outbox(urls) == 0, what="what comes later is said, too")
         finally:
             await database.close()
         aside = rows(urls.owner, "SELECT stream, error FROM outbox_dead_letters JOIN events USING (position)")
@@ -439,7 +437,7 @@ async def test_more_than_one_batch_per_partition_keeps_its_order(
     for _ in range(3):
         await toy_database.run(account, lambda tx: toy.count(tx, counter, toy.Count(8, "x" * 200_000)))
     async with supervised(toy_urls, broker.bootstrap):
-        await eventually(lambda: outbox(toy_urls) == 0, 30, what="all was said")
+        await eventually(lambda: outbox(toy_urls) == 0, what="all was said")
         expected = said(toy_urls)
         # The embedded broker keeps 5 MB a partition: what it still has must be the end, in order.
         heard = (await everything(broker.bootstrap, streams(expected))).facts

@@ -19,6 +19,7 @@ from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.stack import Stack
 
 from tests.integration.local.conftest import MakeStack
+from tests.support.command import left_behind
 
 WaitUntil = Callable[[Callable[[], bool]], None]
 
@@ -192,13 +193,13 @@ class TestStartingAndStopping:
             stack.start()
         assert "exit code 3" in str(raised.value)
         assert stack.supervisor_pid() is None
-        assert not left_behind(stack)
+        assert not left_behind(stack.layout.data_dir)
 
     def test_a_failing_migration_is_quoted_and_nothing_stays(self, make_stack: MakeStack) -> None:
         stack = make_stack(migrate_arguments=("--fail=planner",))
         with pytest.raises(StackError, match=r"migrations of planner[^$]*column keyword does not exist"):
             stack.start()
-        assert not left_behind(stack)
+        assert not left_behind(stack.layout.data_dir)
 
     def test_a_variable_that_makes_no_sense_is_named(self, make_stack: MakeStack) -> None:
         stack = make_stack(environment={"IGNY8_TRIAL_CREDITS": "lots", "IGNY8_SITE_SETTLE_SECONDS": "-1"})
@@ -266,17 +267,3 @@ class TestTheCommandLine:
 def igny8(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "igny8"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def left_behind(stack: Stack) -> list[str]:
-    """Processes that were started for this data directory and still run."""
-    place = str(stack.layout.data_dir)
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command, variables = process.cmdline(), process.environ()
-        except psutil.Error:
-            continue
-        if place in variables.get("IGNY8_DATA_DIR", "") or any(place in word for word in command):
-            found.append(" ".join(command))
-    return found

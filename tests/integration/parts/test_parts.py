@@ -304,7 +304,7 @@ class TestKafka:
                 async def gone() -> bool:
                     return bool((await consumer.beginning_offsets([partition]))[partition] == 1)
 
-                assert await eventually(gone, 20, what="deletion")
+                assert await eventually(gone, what="deletion")
             finally:
                 await consumer.stop()
 
@@ -403,7 +403,7 @@ class TestProcess:
             except psutil.NoSuchProcess:
                 return True
 
-        wait_for(gone, 10, what="the end of the program")
+        wait_for(gone, what="the end of the program")
 
     def test_a_missed_deadline_says_what_was_missed(self) -> None:
         with pytest.raises(DeadlineMissed, match=r"the moon was not met within 0.1 s, last value \[\]"):

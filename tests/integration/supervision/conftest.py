@@ -20,7 +20,6 @@ def _shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "REPLACED_AFTER_SECONDS", 3.0)
     monkeypatch.setattr(supervision, "STEADY_AFTER_SECONDS", 0.3)
     monkeypatch.setattr(supervision, "GRACE_SECONDS", 0.1)
-    monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.5)  # a look at it has to fall into the pause
     monkeypatch.setattr(supervision, "PARTING_SECONDS", 1.0)
     monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.2)
     monkeypatch.setattr(worker, "STUCK_AFTER_SECONDS", 3.0)

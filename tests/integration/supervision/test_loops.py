@@ -3,7 +3,7 @@ itself, and its work goes on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from common.messaging import consumer, relay
 from common.messaging.watch import consumer_tasks, producer_tasks
 from common.supervision import Loop
 
+from tests.integration.supervision.held_loop import HeldLoop
 from tests.integration.supervision.toy_service import ToyService, toy_service
 from tests.support.database import ServiceUrls
 from tests.support.messaging import Broker, real_broker
@@ -59,12 +60,12 @@ class Fault(Exception):
     """What no code of ours expects."""
 
 
-class FaultyLoop(Loop):
+class FaultyLoop(HeldLoop):
     """A loop to which something happens when a test says so."""
 
     def __init__(self, name: str, run: Callable[[Loop], Awaitable[None]]) -> None:
         super().__init__(name, self._until_it_happens)
-        self._body = run
+        self._faultless = run
         self._raises = False
         self._hangs = asyncio.Event()
 
@@ -83,7 +84,7 @@ class FaultyLoop(Loop):
 
     async def _until_it_happens(self, loop: Loop) -> None:
         self._hangs.clear()
-        body, end = asyncio.ensure_future(self._body(loop)), asyncio.ensure_future(self._hangs.wait())
+        body, end = asyncio.ensure_future(self._faultless(loop)), asyncio.ensure_future(self._hangs.wait())
         try:
             await asyncio.wait({body, end}, return_when=asyncio.FIRST_COMPLETED)
             if body.done():
@@ -113,9 +114,10 @@ def test_no_loop_is_forgotten_here(service: ToyService) -> None:
 async def test_each_is_named_and_comes_back(service: ToyService, fault: str, named: str) -> None:
     """All at once, as they do not depend on each other."""
     lives = {name: service.loop(name).restarts for name in WORK}
-    for name in WORK:
-        faulty(service, name).befall(fault)
-    await asyncio.gather(*(service.red(name, named) for name in WORK))
+    async with AsyncExitStack() as seen:
+        for name in WORK:
+            await seen.enter_async_context(service.red(name, named))
+            faulty(service, name).befall(fault)
     await service.green()
     assert all(service.loop(name).restarts > lives[name] for name in WORK)
     for work in dict.fromkeys(WORK.values()):
@@ -133,8 +135,8 @@ def client(service: ToyService) -> AIOKafkaConsumer:
 async def test_a_consumer_whose_part_ends_is_replaced(service: ToyService, part: str) -> None:
     tasks = consumer_tasks(client(service))
     (polls,) = [task for task in asyncio.all_tasks() if is_poll_of(service, task)]
-    tasks.get(part, polls).cancel()
-    await service.red("consumer", f"the {'subscriber' if part == 'subscriber' else 'consumer'}'s")
+    async with service.red("consumer", f"the {'subscriber' if part == 'subscriber' else 'consumer'}'s"):
+        tasks.get(part, polls).cancel()
     await service.green()
     await service.hears()
 
@@ -154,8 +156,8 @@ async def test_a_consumer_whose_fetches_hang_is_replaced(
     async def hang(*_: Any) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(fetcher, "_proc_fetch_request", hang)
-    await service.red("consumer", "while Kafka answers others")
+    async with service.red("consumer", "while Kafka answers others"):
+        monkeypatch.setattr(fetcher, "_proc_fetch_request", hang)
     await service.green()
     await service.hears()
 
@@ -171,8 +173,8 @@ async def test_a_consumer_that_its_group_has_forgotten_is_replaced(
     async def refuse(*_: Any) -> None:
         raise IllegalGenerationError
 
-    monkeypatch.setattr(used, "commit", refuse)
-    await service.red("consumer", "no offset is taken")
+    async with service.red("consumer", "no offset is taken"):
+        monkeypatch.setattr(used, "commit", refuse)
     await service.green()
     await service.hears()
 
@@ -216,8 +218,8 @@ async def test_a_producer_that_hangs_is_named_and_replaced(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(used._sender, "_send_produce_req", hang)
-    await service.say(new_id())
-    await service.red("relay", "not sent: TimeoutError")
+    async with service.red("relay", "not sent: TimeoutError"):
+        await service.say(new_id())
     await service.hears()
     await service.green()
 
@@ -227,8 +229,8 @@ async def test_a_pool_whose_part_ends_is_replaced(service: ToyService, part: str
     pool = service.process.runtime.database.pool
     task = pool._sched_runner if part == "scheduler" else pool._workers[0]
     assert task is not None
-    task.cancel()
-    await service.red("database", "connection pool")
+    async with service.red("database", "connection pool"):
+        task.cancel()
     await service.green()
     assert service.process.runtime.database.pool is not pool
     await service.hears()

@@ -60,7 +60,7 @@ async def apart(
         clocks = (moved(NEARLY), moved(FAR))
         running = parts.enter_context(replicas(broker.bootstrap, urls, folder, str(jwks), clocks))
         for replica in running:
-            await eventually(replica.readyz, 60, what="it answers")
+            await eventually(replica.readyz, what="it answers")
         yield Apart(broker, urls, running, private)
 
 
@@ -106,7 +106,7 @@ async def test_jobs_wait_by_the_databases_clock(apart: Apart) -> None:
         with psycopg.connect(apart.urls.owner) as connection:
             return connection.execute(query).fetchall()
 
-    await eventually(lambda: len(done()) == 16, 60, what="all are done")
+    await eventually(lambda: len(done()) == 16, what="all are done")
     pauses = [float(pause) for pause, _ in done()]
     assert min(pauses) >= 2.0
     assert {worker for _, workers in done() for worker in workers} == {

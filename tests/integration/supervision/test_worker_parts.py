@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -15,6 +15,7 @@ from common.supervision import Loop
 from procrastinate.manager import JobManager
 
 from tests.integration.kit.toy_worker import JOB, SCHEMA, ToyJobs
+from tests.integration.supervision.held_loop import HeldLoop
 from tests.parts.ports import eventually
 from tests.support import toy
 from tests.support.database import ServiceUrls
@@ -32,7 +33,7 @@ def urls(service_database: Callable[[str], AbstractContextManager[ServiceUrls]])
         yield urls
 
 
-class Working(Loop):
+class Working(HeldLoop):
     """The supervised worker, and the tasks of its latest life; those of other tests share the event loop."""
 
     def __init__(self, urls: ServiceUrls) -> None:
@@ -87,8 +88,14 @@ def waiting(urls: ServiceUrls) -> list[Any]:
         return connection.execute("SELECT status FROM procrastinate_jobs").fetchall()
 
 
-async def red_then_green(loop: Loop, urls: ServiceUrls, database: Database, *, naming: str) -> None:
-    await eventually(lambda: not loop.healthy and naming in loop.detail, what=f"it is red about {naming}")
+@asynccontextmanager
+async def red_then_green(
+    loop: HeldLoop, urls: ServiceUrls, database: Database, *, naming: str
+) -> AsyncIterator[None]:
+    """What is done in here turns it red, and jobs go on."""
+    async with loop.held():
+        yield
+        await eventually(lambda: not loop.healthy and naming in loop.detail, what=f"it is red about {naming}")
     await eventually(lambda: loop.healthy, what="a new worker works")
     name = str(new_id())
     await defer(database, name)
@@ -104,13 +111,13 @@ async def test_a_part_that_ends_is_noticed(
 ) -> None:
     task = worker.part(part)
     assert task is not None
-    task.cancel()
     naming = {"worker loop": "was cancelled", "pool": "connection pool"}.get(part, part)
-    await red_then_green(worker, urls, database, naming=naming)
+    async with red_then_green(worker, urls, database, naming=naming):
+        task.cancel()
 
 
 async def test_a_heartbeat_that_fails_is_noticed(
-    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+    worker: HeldLoop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else would: other replicas take its jobs for those of a dead worker, and do them a second time."""
 
@@ -118,12 +125,12 @@ async def test_a_heartbeat_that_fails_is_noticed(
         monkeypatch.undo()
         raise RuntimeError("no heartbeat")
 
-    monkeypatch.setattr(JobManager, "update_heartbeat", fail)
-    await red_then_green(worker, urls, database, naming="no heartbeat")
+    async with red_then_green(worker, urls, database, naming="no heartbeat"):
+        monkeypatch.setattr(JobManager, "update_heartbeat", fail)
 
 
 async def test_one_that_asks_for_no_job_any_more_is_noticed(
-    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+    worker: HeldLoop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = _JobManager.fetch_job
     hanging = asyncio.Event()
@@ -134,12 +141,12 @@ async def test_one_that_asks_for_no_job_any_more_is_noticed(
         hanging.set()
         return await asyncio.Event().wait()
 
-    monkeypatch.setattr(_JobManager, "fetch_job", hang)
-    await red_then_green(worker, urls, database, naming="no job was asked for")
+    async with red_then_green(worker, urls, database, naming="no job was asked for"):
+        monkeypatch.setattr(_JobManager, "fetch_job", hang)
 
 
 async def test_a_job_whose_end_could_not_be_recorded_is_done_again(
-    worker: Loop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
+    worker: HeldLoop, urls: ServiceUrls, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker lives, so nobody takes it for dead: the job would stay `doing` for ever."""
     finish = JobManager.finish_job

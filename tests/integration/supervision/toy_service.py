@@ -27,14 +27,13 @@ from fastapi import FastAPI
 from joserfc.jwk import KeySet, OKPKey
 
 from tests.integration.kit.toy_worker import JOB, SCHEMA, ToyJobs
+from tests.integration.supervision.held_loop import HeldLoop
 from tests.parts.ports import eventually
 from tests.support import toy
 from tests.support.database import ServiceUrls
 from tests.support.messaging import Broker
 
 ACCOUNT = new_id()
-PATIENCE = 30.0
-"""Seconds; a machine with other work on it takes its time."""
 
 
 @dataclass
@@ -60,22 +59,27 @@ class ToyService:
         checks = (await self.readyz())["checks"]
         return {name: check["detail"] for name, check in checks.items() if not check["ok"]}
 
-    async def red(self, name: str, about: str = "") -> None:
-        """Wait until `/readyz` answers 503 and names this check."""
+    @asynccontextmanager
+    async def red(self, name: str, about: str) -> AsyncIterator[None]:
+        """Because of what is done in here `/readyz` answers 503 and names this check."""
 
         async def is_red() -> bool:
             answer = await self.client.get("/readyz")
             check = answer.json()["checks"][name]
             return answer.status_code == 503 and not check["ok"] and about in check["detail"]
 
-        await eventually(is_red, 10, what=f"/readyz is red because of {name} ({about})")
+        loop = self.loop(name)
+        assert isinstance(loop, HeldLoop)
+        async with loop.held():
+            yield
+            await eventually(is_red, what=f"/readyz is red because of {name} ({about})")
 
     async def green(self) -> None:
         async def is_green() -> bool:
             return not await self.complaints()
 
         try:
-            await eventually(is_green, PATIENCE, what="/readyz is green")
+            await eventually(is_green, what="/readyz is green")
         except AssertionError as error:
             raise AssertionError(f"{error}: {await self.complaints()}") from None
 
@@ -100,9 +104,7 @@ class ToyService:
         counter = new_id()
         await self.say(counter, times)
         expected = list(range(2, times + 1, 2))
-        await eventually(
-            lambda: len(self.heard(counter)) >= len(expected), PATIENCE, what="what it said is heard"
-        )
+        await eventually(lambda: len(self.heard(counter)) >= len(expected), what="what it said is heard")
         assert self.heard(counter) == expected
 
     async def does_jobs(self) -> None:
@@ -110,7 +112,7 @@ class ToyService:
         async with self.process.runtime.database.transaction(ACCOUNT) as tx:
             await tx.defer(JOB, name=name)
         query = "SELECT what FROM toy_jobs WHERE name = %s ORDER BY id"
-        await eventually(lambda: self.rows(query, name)[-1:] == [("done",)], PATIENCE, what="a job is done")
+        await eventually(lambda: self.rows(query, name)[-1:] == [("done",)], what="a job is done")
 
     async def heals_letters(self) -> None:
         counter = new_id()
@@ -118,9 +120,9 @@ class ToyService:
         await self.say(counter)
         query = "SELECT 1 FROM dead_letters WHERE subject = %s"
         subject = f"counter-{counter}"
-        await eventually(lambda: self.rows(query, subject), PATIENCE, what="it is parked")
+        await eventually(lambda: self.rows(query, subject), what="it is parked")
         self.refused.clear()
-        await eventually(lambda: self.heard(counter) == [2], PATIENCE, what="it is handled after all")
+        await eventually(lambda: self.heard(counter) == [2], what="it is handled after all")
 
     async def catches_up(self) -> None:
         group = group_of("publisher")
@@ -128,14 +130,13 @@ class ToyService:
             "INSERT INTO catch_up_requests (consumer, source, since) VALUES (%s, 'publisher', now())", group
         )
         await eventually(
-            lambda: self.rows("SELECT 1 FROM catch_up_requests") == [], PATIENCE, what="the source is asked"
+            lambda: self.rows("SELECT 1 FROM catch_up_requests") == [], what="the source is asked"
         )
         await eventually(
             lambda: self.rows("SELECT last_value FROM catch_ups_seen") != [(1,)],
-            PATIENCE,
             what="it was asked",
         )
-        await eventually(lambda: self.rows("SELECT 1 FROM catch_ups") == [], PATIENCE, what="it has served")
+        await eventually(lambda: self.rows("SELECT 1 FROM catch_ups") == [], what="it has served")
         self.write("SELECT setval('catch_ups_seen', 1)")
 
     async def has_started(self) -> None:

@@ -2,13 +2,15 @@
 
 from itertools import islice
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from common.contracts.base import SERVICES
-from common.crash_points import POINTS
+from common.crash_points import POINTS, Point
+from igny8_local.stack import Stack
 
 from proving.campaign import Report, Struck, Wanted
-from proving.faults import OTHERS, Fault, coverage, draw
+from proving.faults import OTHERS, Fault, coverage, draw, strike
 from proving.oracle import Finding
 from proving.orders import PLACES, Orders
 from proving.outcome import percentile
@@ -61,6 +63,22 @@ def test_a_death_counts_when_its_record_is_whole(tmp_path: Path) -> None:
         assert orders.died_at("writer", "job.after_work") == at
     orders.give("writer", "job.after_work", 1)
     assert orders.died_at("writer", "job.after_work") is None
+
+
+class Obeyed(Orders):
+    """Orders that are carried out at once."""
+
+    def give(self, service: str, point: Point, hit: int) -> None:
+        super().give(service, point, hit)
+        self._fired(service, point).write_text('{"at": 12.5}\n')
+
+
+def test_a_kill_is_over_when_the_successor_has_begun(tmp_path: Path) -> None:
+    """What the dead one asked for last may arrive after its death; the successor has asked for nothing yet."""
+    pids = iter([1, 1, None, 2])
+    stack = Mock(Stack, pid=lambda _: next(pids))
+    assert strike(KILLED, stack, Obeyed(tmp_path / "orders")) == 12.5
+    assert list(pids) == []
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.0), (0.75, 3.0), (0.99, 4.0), (1.0, 4.0)])

@@ -34,8 +34,8 @@ FETCH_WAIT_MS = 500
 """How long Kafka holds back the answer to a fetch when nothing is there; a message ends the wait."""
 EMBEDDED_WAIT_MS = 10
 """The embedded broker never wakes a waiting fetch: half of this is added to each hop."""
-UNHURRIED_WAIT_MS = 250
-"""The same for topics on which nobody waits for an answer: fetches cost the idle stack its processor time."""
+EMBEDDED_IDLE_WAIT_MS = 100
+"""The same where nothing has come for a second: fetches are what an idle stack spends its processor time on."""
 POLL_MS = 1_000
 """A turn of the loop when nothing comes."""
 SESSION_MS, HEARTBEAT_MS = 6_000, 1_500
@@ -75,13 +75,11 @@ class Consumer:
         embedded: bool,
         take: Take,
         inbox: Inbox | None = None,
-        embedded_wait_ms: int = EMBEDDED_WAIT_MS,
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = topics
         self._embedded = embedded
-        self._embedded_wait_ms = embedded_wait_ms
         self._take = take
         self._inbox = inbox
         self._handled: dict[TopicPartition, int] = {}
@@ -134,7 +132,7 @@ class Consumer:
             partitions=[faststream.kafka.TopicPartition(p.topic, p.partition) for p in partitions],
             group_id=self._group,
             batch=True,
-            fetch_max_wait_ms=self._embedded_wait_ms if self._embedded else FETCH_WAIT_MS,
+            fetch_max_wait_ms=EMBEDDED_WAIT_MS if self._embedded else FETCH_WAIT_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=SESSION_MS,
@@ -201,6 +199,9 @@ class Consumer:
         """In place of FastStream's, which sleeps as long as it polled whenever nothing came: events would wait for it."""
         batches = await client.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
         self._polled_at = monotonic()
+        if self._embedded:
+            fetcher: Any = client._fetcher  # asks with this at every fetch
+            fetcher._fetch_max_wait_ms = EMBEDDED_WAIT_MS if batches else EMBEDDED_IDLE_WAIT_MS
         return tuple(chain.from_iterable(batches.values()))
 
     async def _handle(self, message: KafkaMessage) -> None:
