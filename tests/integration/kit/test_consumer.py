@@ -136,4 +136,4 @@ async def test_on_the_embedded_broker_it_asks_seldom_until_something_comes(broke
         await eventually(lambda: wait() == EMBEDDED_IDLE_WAIT_MS, what="it has found that nothing comes")
         await say(broker, topic)
         await eventually(lambda: wait() == EMBEDDED_WAIT_MS, what="it has noticed that something came")
-    assert taken == SAID
+        await eventually(lambda: taken == SAID, what="all was taken")

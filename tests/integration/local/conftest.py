@@ -15,6 +15,8 @@ from tests.parts.ports import neighbouring_free_ports
 
 HERE = Path(__file__).parent
 NAMES = ("gateway", "planner")
+UNTRACED = ("/usr/bin/env", "-u", "COVERAGE_PROCESS_CONFIG", "-u", "COVERAGE_PROCESS_START")
+"""What runs the stand-ins: their own lines count for nothing, and loading coverage takes longer than they do."""
 
 
 class MakeStack(Protocol):
@@ -50,8 +52,11 @@ def build(
         data_dir,
         port or neighbouring_free_ports(len(NAMES)),
         clean | (environment or {}),
-        services=[ServiceCommand(name, (sys.executable, fake, name, *service_arguments)) for name in NAMES],
-        migrate=(sys.executable, str(HERE / "fake_migrate.py"), *migrate_arguments),
+        services=[
+            ServiceCommand(name, (*UNTRACED, sys.executable, fake, name, *service_arguments))
+            for name in NAMES
+        ],
+        migrate=(*UNTRACED, sys.executable, str(HERE / "fake_migrate.py"), *migrate_arguments),
     )
 
 

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +16,7 @@ from igny8_local.errors import StackError
 from igny8_local.forked import Fork
 
 from tests.parts.ports import eventually, wait_for
+from tests.support import untraced
 
 MODULE = "tests.support.forked_module"
 ENVIRONMENT = {"IGNY8_WHAT": "this alone", "PYTHONUNBUFFERED": "1"}
@@ -86,31 +89,36 @@ def ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    starter = subprocess.Popen((sys.executable, "-c", STARTER), stdout=subprocess.PIPE, text=True)
-    assert starter.stdout is not None
-    fork = psutil.Process(int(starter.stdout.readline()))
-    library = fork.parent()
-    assert library is not None
-    assert library.cmdline()[0] == "igny8 libraries"
-    starter.kill()
-    starter.wait()
-    starter.stdout.close()
-    wait_for(lambda: ended(library) and ended(fork), what="both have ended")
+@contextmanager
+def starter(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+    """A process that starts forks, and what it says."""
+    command = (sys.executable, "-c", STARTER, *arguments)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=untraced.environment()) as process:
+        assert process.stdout is not None
+        try:
+            yield process, iter(process.stdout)
+        finally:
+            process.kill()
+
+
+def test_ends_with_the_process_that_started_it() -> None:
+    with starter() as (process, said):
+        fork = psutil.Process(int(next(said)))
+        library = fork.parent()
+        assert library is not None
+        assert library.cmdline()[0] == "igny8 libraries"
+        process.kill()
+        wait_for(lambda: ended(library) and ended(fork), what="both have ended")
 
 
 def test_forks_end_with_the_process_of_the_libraries_and_the_next_start_loads_them_again() -> None:
-    starter = subprocess.Popen((sys.executable, "-c", STARTER, "again"), stdout=subprocess.PIPE, text=True)
-    assert starter.stdout is not None
-    fork = psutil.Process(int(starter.stdout.readline()))
-    library = fork.parent()
-    assert library is not None
-    library.kill()
-    assert [starter.stdout.readline() for _ in range(2)] == ["code 255\n", "code 0\n"]
-    wait_for(lambda: ended(fork), what="it has ended")
-    starter.kill()
-    starter.wait()
-    starter.stdout.close()
+    with starter("again") as (_, said):
+        fork = psutil.Process(int(next(said)))
+        library = fork.parent()
+        assert library is not None
+        library.kill()
+        assert [next(said), next(said)] == ["code 255\n", "code 0\n"]
+        wait_for(lambda: ended(fork), what="it has ended")
 
 
 async def test_libraries_that_cannot_be_loaded_are_an_error_of_the_stack(
