@@ -22,6 +22,8 @@ from igny8_local.leash import tie
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["igny8_local.preloaded"])
+_ATTEMPTS, _PAUSE = 3, 0.2
+"""The process of the libraries may be ending just when it is asked."""
 
 
 def prepare() -> None:
@@ -47,14 +49,21 @@ class Fork:
 
         Raises StackError where the libraries cannot be loaded.
         """
-        prepare()
         with Connection(os.dup(output), readable=False) as writes:
             told = (module, arguments, dict(environment), str(directory), writes)
-            process = _context.Process(target=_become, args=told, daemon=True)
-            try:
-                await asyncio.to_thread(process.start)  # the first one waits for the libraries
-            except (EOFError, OSError) as error:
-                raise StackError(f"{module} cannot be forked: {error!r}; see supervisor.log") from error
+            for attempt in range(1, _ATTEMPTS + 1):
+                prepare()
+                process = _context.Process(target=_become, args=told, daemon=True)
+                try:
+                    await asyncio.to_thread(process.start)  # the first one waits for the libraries
+                except (EOFError, OSError) as error:
+                    if attempt == _ATTEMPTS:
+                        raise StackError(
+                            f"{module} cannot be forked: {error!r}; see supervisor.log"
+                        ) from error
+                    await asyncio.sleep(_PAUSE)
+                else:
+                    break
         return cls(process)
 
     @property
