@@ -17,7 +17,7 @@ from tests.support.messaging import Broker, Side, embedded_broker, real_broker, 
 
 Databases = Callable[[str], AbstractContextManager[ServiceUrls]]
 PADDING = "x" * 50_000
-"""With 400 public facts of one account: 20 MB on one partition, four times what the embedded broker keeps."""
+"""With 200 public facts of one account: 10 MB on one partition, twice what the embedded broker keeps."""
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -77,7 +77,7 @@ async def test_a_consumer_that_was_away_too_long_catches_up(
             )
             await listener.stop("consumer")
 
-            await speak(speaker, PADDING, 400)
+            await speak(speaker, PADDING, 200)
             await eventually(
                 lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 120, what="all was said"
             )
@@ -106,7 +106,7 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
     ):
         async with two_sides(speaking, listening, broker) as (speaker, listener):
             speaker.start("relay")
-            await speak(speaker, PADDING, 400)
+            await speak(speaker, PADDING, 200)
             await eventually(
                 lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, 120, what="all was said"
             )
