@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from common.api.caller import Caller
 from common.api.runtime import Runtime, RuntimeOf
+from common.auth.permissions import Routes
 from common.contracts.gateway import SiteAdded
 from common.database import Transaction
 from common.ids import new_id
@@ -16,6 +17,7 @@ from benchmarks.parts import MODEL
 from tests.support import toy
 
 PATH, BARE_PATH = "/api/v1/publisher/counters/", "/bare"
+ROUTES = Routes("path GET POST PUT/PATCH DELETE\npublisher/counters/ - write - -")
 ANSWER = b'{"success": true, "data": {"number": 2}}'
 
 router = APIRouter()
@@ -59,4 +61,4 @@ def answers_barely(own: ASGIApp, _runtime: RuntimeOf) -> ASGIApp:
 
 
 if __name__ == "__main__":
-    main(Service("publisher", MODEL, reactions, (router,), wrap=answers_barely))
+    main(Service("publisher", MODEL, reactions, (router,), wrap=answers_barely, routes=ROUTES))

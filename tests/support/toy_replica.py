@@ -49,4 +49,4 @@ def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
 
 
 if __name__ == "__main__":
-    main(Service("publisher", toy.MODEL, reactions(), (toy_api.router,), jobs=jobs))
+    main(Service("publisher", toy.MODEL, reactions(), (toy_api.router,), jobs=jobs, routes=toy_api.ROUTES))

@@ -23,6 +23,7 @@ from common.ai.providers.choose import choose_provider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentityVerifier
+from common.auth.permissions import ROUTES, Routes
 from common.clock import MOST_SKEW_SECONDS, DatabaseClock
 from common.contracts.base import CONTROL_TOPIC
 from common.database import Database, pool_task_ended
@@ -77,6 +78,8 @@ class Service:
     """For reactions that need the runtime (live updates); instead of `reactions`."""
     loops: Callable[[RuntimeOf], tuple[Loop, ...]] = lambda _runtime: ()
     """What else it does besides answering requests."""
+    routes: Routes = ROUTES
+    """What each of its routes asks of the caller."""
 
 
 @dataclass
@@ -148,6 +151,7 @@ def build(service: Service, settings: Settings) -> ASGIApp:
         replicas=ReplicaWaiter(database) if service.reactions.follows(ACCOUNT_STREAM) else None,
         verifier=IdentityVerifier(settings.jwks, clock=clock),
         clock=clock,
+        routes=service.routes,
     )
     if runtime.replicas is not None:
         runtime.heard.append(runtime.replicas.advanced)

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from common.auth.signing_keys import JWKS_FILE
 from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.stack import Stack
 
@@ -68,12 +69,13 @@ class TestARunningStack:
 
     def test_publishes_the_key_that_the_gateway_signs_with(self, stack: Stack) -> None:
         [key] = json.loads(Path(told(stack, "planner")["IGNY8_JWKS"]).read_text())["keys"]
-        [file] = Path(told(stack, "gateway")["IGNY8_TOKEN_KEYS"]).iterdir()
+        [file] = Path(told(stack, "gateway")["IGNY8_TOKEN_KEYS"]).glob("*.pem")
         assert file.name == f"{key['kid']}.pem"
 
     def test_keeps_secrets_to_its_owner(self, stack: Stack) -> None:
         layout = stack.layout
-        secret = [layout.credentials, layout.state, layout.keys / "master.key", *layout.token_keys.iterdir()]
+        signing = [path for path in layout.token_keys.iterdir() if path.name != JWKS_FILE]
+        secret = [layout.credentials, layout.state, layout.keys / "master.key", *signing]
         assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
 
     def test_is_not_started_twice(self, stack: Stack) -> None:
