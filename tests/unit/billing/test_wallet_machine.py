@@ -1,6 +1,5 @@
 """Whatever is asked of a wallet in whatever order: the ledger adds up and nobody owes anything."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -34,17 +33,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support import untraced
 from tests.unit.billing.wallet_facts import NOON, ORIGIN, USAGE
 
-
-@pytest.fixture(autouse=True)
-def uncounted() -> Iterator[None]:
-    """The lines of 20,000 steps; other tests pass every one of them too."""
-    with untraced.here():
-        yield
-
-
+pytestmark = pytest.mark.usefixtures("uncounted")  # 20,000 steps, each line of which other tests pass too
 PICK = st.integers(0, 60)
 ITEMS = st.integers(1, 3).map(lambda n: UUID(int=2000 + n))
 WORDS = st.integers(0, 3_000)
