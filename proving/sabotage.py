@@ -98,7 +98,7 @@ async def plant(
 async def _sound(copy: Copy, tests: Iterable[str], workers: int) -> set[str]:
     """Those of the tests that pass while nothing is broken. Raises `Unusable`."""
     tests = sorted(tests)
-    spread = ("-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder")
+    spread = ("-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder") if workers > 1 else ()
     ended = await _pytest(copy, [*spread, *tests], limit=LIMIT_SECONDS * 4)
     if ended.code not in (0, 1):
         alone = await _pytest(

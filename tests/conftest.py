@@ -8,6 +8,7 @@ import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import untraced
 from tests.support.database import PostgresServer, ServiceUrls, postgres_server
 
 structlog.configure(  # the default draws every frame with its locals: seconds for each provoked error
@@ -17,6 +18,13 @@ structlog.configure(  # the default draws every frame with its locals: seconds f
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture
+def uncounted() -> Iterator[None]:
+    """For what passes the same lines very often, and takes half the time where coverage does not look."""
+    with untraced.here():
+        yield
 
 
 @pytest.fixture(scope="session")

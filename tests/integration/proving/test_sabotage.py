@@ -18,6 +18,17 @@ COSTS = next(defect for defect in DEFECTS if defect.name == "rate-rounded-down")
 """A fast one."""
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return Copy.make(tmp_path_factory.mktemp("copies") / "original")
+
+
+@pytest.fixture(autouse=True)
+def copied(original: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkout is compiled once for all tests here."""
+    monkeypatch.setattr(Copy, "make", original.again)
+
+
 async def plant(*defects: Defect) -> list[Verdict]:
     heard: list[Verdict] = []
     verdicts = await sabotage.plant(defects, workers=1, started=lambda _what: None, heard=heard.append)
@@ -84,7 +95,7 @@ async def test_an_unknown_test_is_named() -> None:
 
 class TestCopy:
     def test_its_interpreter_runs_its_own_code_whatever_the_environment(self, tmp_path: Path) -> None:
-        copy = Copy.make(tmp_path / "copy").again(tmp_path / "again")
+        copy = Copy.make(tmp_path / "again")
         # A child of a child, as services are started: nothing but sys.executable leads it.
         ask = (
             "import subprocess, sys;"

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
+import pytest
 from billing.rates.default_card import DEFAULT_CARD
 from billing.wallets.decisions import (
     WALLET,
@@ -34,6 +35,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.unit.billing.wallet_facts import NOON, ORIGIN, USAGE
 
+pytestmark = pytest.mark.usefixtures("uncounted")  # 20,000 steps, each line of which other tests pass too
 PICK = st.integers(0, 60)
 ITEMS = st.integers(1, 3).map(lambda n: UUID(int=2000 + n))
 WORDS = st.integers(0, 3_000)

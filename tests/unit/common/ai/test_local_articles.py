@@ -57,6 +57,7 @@ def test_has_an_introduction_headings_and_questions() -> None:
     assert 50 <= len(written.meta_description) <= 160
 
 
+@pytest.mark.usefixtures("uncounted")
 class TestFreshness:
     """At most 2 % of the eight-word sequences of any two articles are shared."""
 

@@ -79,8 +79,9 @@ def test_code_pages_are_read_and_warned_about(tmp_path: Path, encoding: str, key
 
 
 def test_an_accent_far_behind_the_first_block_is_still_found(tmp_path: Path) -> None:
-    lines = "".join(f"keyword number {at},{at}\n" for at in range(80_000))
-    read = Read(write(tmp_path / "a.csv", f"Keyword,Volume\n{lines}kredit für alle,1\n", "cp1252"))
+    filler = "x" * 1_000
+    lines = "".join(f"keyword number {at},{at},{filler}\n" for at in range(2_000))
+    read = Read(write(tmp_path / "a.csv", f"Keyword,Volume,Notes\n{lines}kredit für alle,1,\n", "cp1252"))
     assert (read.keywords[-1], read.errors) == ("kredit für alle", [])
 
 
