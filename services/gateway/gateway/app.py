@@ -44,6 +44,7 @@ from gateway.invitations import jobs as invitations_jobs
 from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
+from gateway.modules import api as modules_api
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
@@ -142,6 +143,7 @@ _ROUTERS: tuple[Any, ...] = (
     audit_api.router,
     members_api.router,
     invitations_api.router,
+    modules_api.router,
     activity_api.router,
     tracking_api.router,
     prompts_api.router,
