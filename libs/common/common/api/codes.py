@@ -188,7 +188,7 @@ CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "BODY_TOO_LARGE",
         413,
-        "The body is larger than 1 MB, or an imported file larger than 100 MB.",
+        "The body is larger than 1 MB, or a file larger than its route takes: keywords 100 MB, the catalogue 10 MB.",
         "Split it.",
     ),
     ErrorCode(
