@@ -1,5 +1,6 @@
 """The shared catalogue: staff keep it by files, every tenant reads it."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,9 @@ import httpx
 import psycopg
 import pytest
 from common.ids import SYSTEM_ACCOUNT
+from common.operate.projections import verify
 from gateway import staff_files
+from gateway.app import SERVICE
 from gateway.staff.__main__ import run
 
 from tests.integration.gateway.running import Gateway, Tenant
@@ -259,6 +262,17 @@ class TestSeedKeywords:
         here = {"industry": industry.lower().replace(" ", "-")}
         assert await keywords(staff, **here, ordering="-volume", page_size=1) == ["loan 1200"]
         assert await keywords(staff, **here, ordering="volume", page=1_201, page_size=1) == ["loan 1200"]
+
+    async def test_of_racers_with_one_file_one_writes_it(self, staff: Tenant, industry: str) -> None:
+        answers = await asyncio.gather(
+            *(imported(staff, "seed-keywords", self.file(industry)) for _ in range(3))
+        )
+        assert sorted(counts(each) for each in answers) == [(4, 0, 0, 4, 0)] * 2 + [(4, 3, 0, 1, 0)]
+        for name in ("industries", "seed_keywords"):
+            (projection,) = (each for each in SERVICE.model.projections if each.name == name)
+            built = await verify(staff.gateway.urls.owner, SERVICE.model, projection)
+            assert built.equal
+            assert built.facts > 0
 
 
 @pytest.mark.parametrize("kind", ["industries", "seed-keywords"])

@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from common.operate.projections import verify
+from gateway.app import SERVICE
 from gateway.staff.__main__ import run
 
 from tests.integration.gateway.running import Gateway, Tenant
@@ -101,10 +103,16 @@ async def test_a_switch_is_a_fact_of_the_account_at_its_version(tenant: Tenant) 
         assert (late.status_code, late.json()["error_code"]) == (412, "PRECONDITION_FAILED")
         again = await switch(client, writer=False)
         assert again.json()["data"]["version"] == version
+    assert await rebuilt(tenant)
     assert facts(tenant) == [
         {"module": "writer", "enabled": False},
         {"module": "linker", "enabled": True},
     ]
+
+
+async def rebuilt(tenant: Tenant) -> bool:
+    (projection,) = (each for each in SERVICE.model.projections if each.name == "accounts")
+    return (await verify(tenant.gateway.urls.owner, SERVICE.model, projection)).equal
 
 
 def facts(tenant: Tenant) -> list[Any]:
