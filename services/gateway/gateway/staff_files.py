@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from common.api.errors import validation
 from common.api.uploads import file_of, read_form
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 MOST_BYTES = 10_000_000
 MOST_ROWS = 20_000
@@ -20,26 +20,17 @@ _DELIMITERS = ",;\t"
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": f"CSV in UTF-8, at most {MOST_BYTES // 10**6} MB and {MOST_ROWS:,} rows",
-                        }
-                    },
-                }
-            }
-        },
+
+def form_of(example: str) -> dict[str, Any]:
+    """The body of such a route, for the API description."""
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": f"CSV in UTF-8, at most {MOST_BYTES // 10**6} MB and {MOST_ROWS:,} rows",
+        "example": example,
     }
-}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 class RowFault(BaseModel):
@@ -51,11 +42,23 @@ class RowFault(BaseModel):
     reason: str
 
 
+_OUTCOME: dict[str, Any] = {
+    "read": 3,
+    "new": 1,
+    "changed": 0,
+    "duplicates": 1,
+    "failed": 1,
+    "errors": [{"line": 4, "column": "is_active", "value": "perhaps", "reason": "must be yes or no"}],
+}
+
+
 class Imported(BaseModel):
     """`read` = `new` + `changed` + `duplicates` + `failed`; `errors` holds the first 1,000.
 
     A duplicate says what is known already, or what an earlier row of the file has said.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OUTCOME]})
 
     read: int
     new: int

@@ -21,10 +21,10 @@ from gateway.industries.decisions import INDUSTRIES, Entry, WriteIndustries, com
 from gateway.industries.views import industries, industry_sectors
 from gateway.slugs import slug_of
 from gateway.staff_files import (
-    FORM,
     Imported,
     Row,
     Taken,
+    form_of,
     line_of_text,
     optional_text,
     read_rows,
@@ -97,7 +97,10 @@ async def list_industries(
 
 
 @staff_router.post(
-    "/import/", summary="Import industries and sectors", response_model=Success[Imported], openapi_extra=FORM
+    "/import/",
+    summary="Import industries and sectors",
+    response_model=Success[Imported],
+    openapi_extra=form_of("industry,sector,description\nFinance,,Money of others\nFinance,Loans,\n"),
 )
 async def import_industries(caller: Caller, runtime: Runtime, request: Request) -> Answer:
     """Columns `industry` (needed), `sector`, `description`, `is_active` (`yes`).

@@ -9,7 +9,7 @@ from common.api.runtime import Runtime
 from common.api.scope import require_expected
 from common.database import Row, Transaction
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from gateway.accounts.api import VERSION_HEADER, Body
 from gateway.accounts.decisions import ACCOUNT, SwitchModules
@@ -23,6 +23,8 @@ SWITCHED = sa.select(accounts.c.modules, accounts.c.version)
 
 class ModuleChanges(Body):
     """Only what is named is switched."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"linker": True}]})
 
     planner: bool | None = None
     writer: bool | None = None

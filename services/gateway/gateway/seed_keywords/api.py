@@ -26,11 +26,11 @@ from gateway.industries.views import industries, industry_sectors
 from gateway.seed_keywords.events import SeedKeyword
 from gateway.seed_keywords.views import SHOWN, change, seed_keyword_id_of, seed_keywords
 from gateway.staff_files import (
-    FORM,
     Imported,
     Row,
     RowRefused,
     Taken,
+    form_of,
     read_rows,
     read_upload,
     take,
@@ -44,7 +44,6 @@ COLUMNS = ("keyword", "industry", "sector", "volume", "difficulty", "intent", "i
 MOST_VOLUME = 10**12
 Volume = Annotated[int, Query(ge=0, le=MOST_VOLUME)]
 Difficulty = Annotated[int, Query(ge=0, le=100)]
-Slug = Annotated[str, Query(max_length=60, description="By its slug.")]
 Places = Mapping[str, Mapping[str, UUID]]
 """Ids of sectors by the slugs of industry and sector."""
 
@@ -74,8 +73,12 @@ async def list_seed_keywords(
     page: Page,
     request: Request,
     search: Annotated[str | None, Query(max_length=255)] = None,
-    industry: Slug | None = None,
-    sector: Slug | None = None,
+    industry: Annotated[
+        str | None, Query(max_length=60, description="By its slug.", examples=["finance"])
+    ] = None,
+    sector: Annotated[
+        str | None, Query(max_length=60, description="By its slug.", examples=["loans"])
+    ] = None,
     intent: Intent | None = None,
     difficulty_min: Difficulty | None = None,
     difficulty_max: Difficulty | None = None,
@@ -120,7 +123,12 @@ def _shown(row: Found) -> dict[str, Any]:
 
 
 @staff_router.post(
-    "/import/", summary="Import seed keywords", response_model=Success[Imported], openapi_extra=FORM
+    "/import/",
+    summary="Import seed keywords",
+    response_model=Success[Imported],
+    openapi_extra=form_of(
+        "keyword,industry,sector,volume,difficulty,intent\ncar loan,Finance,Loans,900,40,commercial\n"
+    ),
 )
 async def import_seed_keywords(caller: Caller, runtime: Runtime, request: Request) -> Answer:
     """Columns `keyword`, `industry`, `sector` (needed), `volume`, `difficulty`, `intent`, `is_active` (`yes`).
