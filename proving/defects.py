@@ -578,6 +578,15 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/integration/gateway/test_gateway_members.py::TestSiteAccess::test_shows_an_editor_the_granted_sites_alone",
     ),
     Defect(
+        "module-off-yet-open",
+        CALLERS,
+        "a module that the account has switched off still answers",
+        "services/gateway/gateway/edge/app.py",
+        "            require_module(identity, target.path)\n",
+        "",
+        "tests/integration/gateway/test_gateway_modules.py::test_one_that_is_off_answers_nothing_until_it_is_on_again",
+    ),
+    Defect(
         "route-asks-for-nothing",
         CALLERS,
         "services do not look at the table of permissions",

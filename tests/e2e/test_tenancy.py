@@ -42,6 +42,7 @@ NAME_NOTHING = {
     "POST /api/v1/auth/logout-all/",
     "POST /api/v1/auth/change-password/",
     "PATCH /api/v1/account/",
+    "PATCH /api/v1/account/modules/",
     "POST /api/v1/account/sites/",
     "POST /api/v1/billing/estimate/",
     "POST /api/v1/system/prompts/",

@@ -39,16 +39,23 @@ from gateway.edge.forwarder import Forwarder
 from gateway.edge.headers import EXPOSED
 from gateway.edge.limits import Limits, parse_limits
 from gateway.edge.routes import parse_upstreams
+from gateway.industries import api as industries_api
+from gateway.industries import views as industries_views
+from gateway.industries.decisions import INDUSTRIES
 from gateway.invitations import api as invitations_api
 from gateway.invitations import jobs as invitations_jobs
 from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
+from gateway.modules import api as modules_api
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
 from gateway.prompts.decisions import PROMPTS
 from gateway.publish import publish
+from gateway.seed_keywords import api as seed_keywords_api
+from gateway.seed_keywords import views as seed_keywords_views
+from gateway.seed_keywords.decisions import SEED_KEYWORDS
 from gateway.staff import views as staff_views
 from gateway.staff.decisions import STAFF
 from gateway.strategies import api as strategies_api
@@ -74,6 +81,8 @@ MODEL = ServiceModel(
         STRATEGIES,
         AI_SETTINGS,
         MODELS,
+        INDUSTRIES,
+        SEED_KEYWORDS,
     ),
     publish=publish,
     projections=(
@@ -87,6 +96,8 @@ MODEL = ServiceModel(
         strategies_views.PROJECTION,
         ai_settings_views.PROJECTION,
         ai_models_views.PROJECTION,
+        industries_views.PROJECTION,
+        seed_keywords_views.PROJECTION,
     ),
     replicas=activity_views.REPLICAS,
 )
@@ -142,6 +153,7 @@ _ROUTERS: tuple[Any, ...] = (
     audit_api.router,
     members_api.router,
     invitations_api.router,
+    modules_api.router,
     activity_api.router,
     tracking_api.router,
     prompts_api.router,
@@ -151,6 +163,10 @@ _ROUTERS: tuple[Any, ...] = (
     ai_settings_api.platform_router,
     ai_models_api.router,
     ai_models_api.staff_router,
+    industries_api.router,
+    industries_api.staff_router,
+    seed_keywords_api.router,
+    seed_keywords_api.staff_router,
     openapi.router,
     documentation.router,
 )

@@ -27,6 +27,8 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             )
         case account.AccountChanged(account_id, slug):
             return public.AccountChanged(account_id=account_id, slug=slug)
+        case account.ModuleToggled(module, enabled):
+            return public.ModuleToggled(module=module, enabled=enabled)
         case account.SiteAccessChanged(user_id, site_ids):
             return public.SiteAccessChanged(user_id=user_id, site_ids=site_ids)
         case account.MembershipChanged(user_id, role, active):

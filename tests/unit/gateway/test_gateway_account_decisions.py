@@ -28,6 +28,7 @@ from gateway.accounts.decisions import (
     SeesAllSites,
     SiteMissing,
     SlugTaken,
+    SwitchModules,
     TooManyActiveSectors,
     UserMissing,
 )
@@ -36,6 +37,7 @@ from gateway.accounts.events import (
     AccountRegistered,
     Member,
     MembershipChanged,
+    ModuleToggled,
     SectorAdded,
     SectorArchived,
     SectorChanged,
@@ -76,6 +78,19 @@ class TestWhenRegistered:
         gone = MembershipChanged(OWNER, "owner", active=False)
         state = given(ACCOUNT)(*REGISTERED, gone).state
         assert getattr(state, "members", {})[OWNER] == Member("owner", active=False)
+
+    def test_modules_are_switched_on_and_off(self) -> None:
+        off = ModuleToggled("writer", enabled=False)
+        both = SwitchModules({"writer": False, "linker": True, "planner": True})
+        given(ACCOUNT)(*REGISTERED).when(both).then(off, ModuleToggled("linker", enabled=True))
+        given(ACCOUNT)(*REGISTERED, off).when(SwitchModules({"writer": True})).then(
+            ModuleToggled("writer", enabled=True)
+        )
+
+    def test_a_module_that_is_so_already_is_not_switched(self) -> None:
+        off = ModuleToggled("writer", enabled=False)
+        given(ACCOUNT)(*REGISTERED, off).when(SwitchModules({"writer": False})).then_nothing()
+        given(ACCOUNT)(*REGISTERED).when(SwitchModules({"optimizer": False})).then_nothing()
 
     def test_a_site_is_added_once(self) -> None:
         command = AddSite(SITE, "Blog", "blog", "example.com")

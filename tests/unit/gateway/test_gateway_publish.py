@@ -23,7 +23,7 @@ VALUES = {
     tuple[UUID, ...]: (new_id(),),
     datetime: datetime(2026, 1, 1, tzinfo=UTC),
 }
-LITERALS = {"status": "active", "role": "admin"}
+LITERALS = {"status": "active", "role": "admin", "module": "linker"}
 
 
 def _example(cls: type[Event]) -> Event:

@@ -6,7 +6,7 @@ import pytest
 from common.api.errors import ApiError
 from common.auth.identity import Identity
 from common.ids import new_id
-from gateway.edge.callers import Access, refuse_writes
+from gateway.edge.callers import Access, refuse_writes, require_module
 from gateway.edge.forwarder import end_to_end
 from gateway.edge.routes import Route, parse_upstreams, route
 from gateway.openapi import merge
@@ -86,6 +86,29 @@ def test_writes_follow_the_standing(
     with pytest.raises(ApiError) as error:
         refuse_writes(identity, method, path)
     assert error.value.status == refused
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/api/v1/writer/tasks/", True),
+        ("/api/v1/linker/suggestions/", True),
+        ("/api/v1/optimizer/suggestions/", False),
+        ("/api/v1/planner/keywords/", False),
+        ("/api/v1/account/modules/", False),
+        ("/api/v1/billing/plans/", False),
+        ("/api/schema/", False),
+    ],
+)
+def test_a_module_that_is_off_is_refused(path: str, refused: bool) -> None:
+    access = Access("owner", "active", NOW, 1, modules={"writer": False, "optimizer": True})
+    identity = Identity(account_id=new_id(), role="owner", modules=access.modules_on)
+    if not refused:
+        require_module(identity, path)
+        return
+    with pytest.raises(ApiError) as error:
+        require_module(identity, path)
+    assert (error.value.status, error.value.code) == (403, "MODULE_DISABLED")
 
 
 def test_documents_merge_and_clashing_components_are_renamed() -> None:

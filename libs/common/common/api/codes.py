@@ -76,6 +76,12 @@ CODES: tuple[ErrorCode, ...] = (
         "The caller may see it, but its role does not allow the change.",
         "Ask an owner or admin of the account.",
     ),
+    ErrorCode(
+        "MODULE_DISABLED",
+        403,
+        "The account has switched off the module that the path belongs to; `details` names it.",
+        "An owner or admin switches it on by `PATCH account/modules/`.",
+    ),
     ErrorCode("ACCOUNT_SUSPENDED", 403, "The account is suspended: it may only read.", "Write to support."),
     ErrorCode(
         "NOT_FOUND",
@@ -182,7 +188,7 @@ CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "BODY_TOO_LARGE",
         413,
-        "The body is larger than 1 MB, or an imported file larger than 100 MB.",
+        "The body is larger than 1 MB, or a file larger than its route takes: keywords 100 MB, the catalogue 10 MB.",
         "Split it.",
     ),
     ErrorCode(

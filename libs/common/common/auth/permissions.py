@@ -72,6 +72,8 @@ account/invitations/                        manage   manage   manage     manage
 account/sites/                              read     manage   manage     manage
 account/audit/                              manage   -        -          -
 account/modules/                            read     -        manage     -
+account/industries/                         read     -        -          -
+account/seed-keywords/                      read     -        -          -
 account/export/                             manage   manage   -          -
 account/erase/                              -        billing  -          -
 planner/                                    read     write    write      write

@@ -10,6 +10,8 @@ from common.contracts.base import Contract, contract
 AccountStatus = Literal["trial", "active", "suspended", "cancelled"]
 SiteStatus = Literal["active", "paused", "archived"]
 Role = Literal["owner", "admin", "editor", "viewer"]
+Module = Literal["planner", "writer", "automation", "linker", "optimizer", "publisher", "integration"]
+"""What an account may switch on and off: all routes below `/api/v1/<module>/`."""
 
 ALL = ("planner", "writer", "billing", "publisher")
 
@@ -36,6 +38,14 @@ class AccountChanged(Contract, frozen=True, kw_only=True):
 
     account_id: UUID
     slug: str
+
+
+@contract(by=("gateway",), heard_by=ALL)
+class ModuleToggled(Contract, frozen=True, kw_only=True):
+    """The gateway refuses the routes of a module that is off; what was begun before goes on."""
+
+    module: Module
+    enabled: bool
 
 
 @contract(by=("gateway",), heard_by=ALL)

@@ -1,11 +1,11 @@
 """What may be decided about an account, its sites and sectors; no I/O, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from uuid import UUID
 
-from common.contracts.gateway import Role, SecretRef
+from common.contracts.gateway import Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 
@@ -17,6 +17,7 @@ from gateway.accounts.events import (
     AccountState,
     Member,
     MembershipChanged,
+    ModuleToggled,
     NotRegistered,
     Sector,
     SectorAdded,
@@ -95,6 +96,13 @@ class ChangeAccount:
     account_id: UUID
     slug: str | None = None
     name_cipher: str | None = None
+
+
+@dataclass(frozen=True)
+class SwitchModules:
+    """On (True) or off; a module that is not named stays as it is."""
+
+    modules: Mapping[Module, bool]
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,7 @@ class RestoreSector:
 SiteCommand = AddSite | ChangeSite | ArchiveSite | RestoreSite | ConfigureWordPress
 SectorCommand = AddSector | ChangeSector | ArchiveSector | RestoreSector
 MemberCommand = AddMember | ChangeMember | GrantSites
-AccountCommand = RegisterAccount | ChangeAccount | MemberCommand | SiteCommand | SectorCommand
+AccountCommand = RegisterAccount | ChangeAccount | SwitchModules | MemberCommand | SiteCommand | SectorCommand
 
 
 def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEvent]:
@@ -220,6 +228,12 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         )
         same = (changed.slug, changed.name_cipher) == (state.slug, state.name_cipher)
         return [] if same else [changed]
+    if isinstance(command, SwitchModules):
+        return [
+            ModuleToggled(module, enabled)
+            for module, enabled in command.modules.items()
+            if state.modules[module] != enabled
+        ]
     if isinstance(command, MemberCommand):
         return _decide_member(command, state)
     if isinstance(command, SiteCommand):
@@ -408,6 +422,7 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
         (
             AccountRegistered,
             AccountChanged,
+            ModuleToggled,
             MembershipChanged,
             SiteAccessChanged,
             SiteAdded,

@@ -8,10 +8,20 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 from uuid import UUID
 
-from common.contracts.gateway import AccountStatus, Role, SecretRef
+from common.contracts.gateway import AccountStatus, Module, Role, SecretRef
 from common.eventsourcing.event import Event
 
 SiteActivity = Literal["active", "paused"]
+MODULES: Mapping[Module, bool] = {
+    "planner": True,
+    "writer": True,
+    "automation": True,
+    "linker": False,
+    "optimizer": False,
+    "publisher": True,
+    "integration": True,
+}
+"""Whether each is on in a new account (PRODUCT §8)."""
 
 
 class AccountRegistered(Event, frozen=True):
@@ -27,6 +37,11 @@ class AccountChanged(Event, frozen=True):
     account_id: UUID
     slug: str
     name_cipher: str
+
+
+class ModuleToggled(Event, frozen=True):
+    module: Module
+    enabled: bool
 
 
 class MembershipChanged(Event, frozen=True):
@@ -120,6 +135,7 @@ class SectorRestored(Event, frozen=True):
 AccountEvent = (
     AccountRegistered
     | AccountChanged
+    | ModuleToggled
     | MembershipChanged
     | SiteAccessChanged
     | SiteAdded
@@ -187,6 +203,7 @@ class Account:
     sites: Mapping[UUID, Site] = field(default_factory=dict)
     sectors: Mapping[UUID, Sector] = field(default_factory=dict)
     members: Mapping[UUID, Member] = field(default_factory=dict)
+    modules: Mapping[Module, bool] = field(default_factory=lambda: MODULES)
 
 
 AccountState = NotRegistered | Account
@@ -200,6 +217,8 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
     match event:
         case AccountChanged(_, slug, name_cipher):
             return replace(state, slug=slug, name_cipher=name_cipher)
+        case ModuleToggled(module, enabled):
+            return replace(state, modules={**state.modules, module: enabled})
         case MembershipChanged(user_id, role, active):
             site_ids = state.members[user_id].site_ids if user_id in state.members else ()
             return _with_member(state, user_id, Member(role, active, site_ids))

@@ -10,6 +10,7 @@ from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
 from common.views import change_rows, put_rows, time_columns, uuid_column
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from gateway import metadata
@@ -19,6 +20,7 @@ from gateway.accounts.events import (
     AccountEvent,
     AccountRegistered,
     MembershipChanged,
+    ModuleToggled,
     SectorAdded,
     SectorArchived,
     SectorChanged,
@@ -40,8 +42,10 @@ accounts = sa.Table(
     sa.Column("name_cipher", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("trial_ends_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("modules", JSONB, nullable=False, server_default="{}"),
     *time_columns(),
 )
+"""`modules` are those that somebody has switched; the others are as `MODULES` says."""
 members = sa.Table(
     "members",
     metadata,
@@ -118,6 +122,9 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
         case AccountChanged(account_id, slug, name_cipher):
             await change_rows(sql, accounts, fact, [account_id], slug=slug, name_cipher=name_cipher)
             await _keep_slug(sql, fact, slug)
+        case ModuleToggled(module, enabled):
+            modules = accounts.c.modules.op("||")(sa.literal({module: enabled}, JSONB))
+            await change_rows(sql, accounts, fact, [fact.account_id], modules=modules)
         case MembershipChanged(user_id, role, active):
             await put_rows(sql, members, fact, [{"user_id": user_id, "role": role, "active": active}])
         case SiteAccessChanged(user_id, site_ids):

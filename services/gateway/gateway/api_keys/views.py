@@ -1,12 +1,13 @@
 """API keys as tables, how one is found before the tenant is known, and when each was last used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.contracts.gateway import Module
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
@@ -126,6 +127,7 @@ class Found:
     status: str
     trial_ends_at: datetime
     version: int
+    modules: Mapping[Module, bool]
 
 
 async def find_by_hash(sql: Sql, hash: str) -> Found | None:

@@ -38,7 +38,9 @@ class Acting:
         except ValueError as error:
             raise validation("X-Act-As-Account", "is no account id") from error
         async with self._database.transaction(account_id) as tx:
-            row = await tx.first(sa.select(accounts.c.status, accounts.c.trial_ends_at, accounts.c.version))
+            row = await tx.first(
+                sa.select(accounts.c.status, accounts.c.trial_ends_at, accounts.c.version, accounts.c.modules)
+            )
         if row is None:
             raise not_found("Account", account_id)
         access = Access(ROLE, **row)
@@ -49,7 +51,7 @@ class Acting:
             act_as=identity.account_id,
             plan_status=access.plan_status(self._clock.now()),
             accounts_version=access.version,
-            modules=identity.modules,
+            modules=access.modules_on,
             request_id=identity.request_id,
         )
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.audit.log import AUDIT, SAFE, AuditLog, Entry, action_of, actor_of, object_made, object_of
 from gateway.edge.acting import HEADER as ACT_AS
 from gateway.edge.acting import Acting
-from gateway.edge.callers import Callers, refuse_writes
+from gateway.edge.callers import Callers, refuse_writes, require_module
 from gateway.edge.forwarder import ClientGone, Forwarder, end_to_end
 from gateway.edge.headers import RawHeaders, security_headers
 from gateway.edge.headers import header as _header
@@ -130,6 +130,7 @@ class Edge:
             if answer.entry is not None:
                 behalf = identity.account_id if identity.act_as else None
                 await self._audit.begin(answer.entry, identity.account_id, actor_of(identity), behalf)
+            require_module(identity, target.path)
             refuse_writes(identity, scope["method"], target.path)
         body = LimitedBody(receive, kind, headers)
         if target.service is None:

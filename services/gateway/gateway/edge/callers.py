@@ -1,6 +1,7 @@
 """Who calls: an access token becomes the identity that services trust."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
@@ -11,9 +12,11 @@ from common.api.errors import ApiError, unauthorized
 from common.auth.identity import Identity
 from common.auth.tokens import InvalidToken, TokenVerifier
 from common.clock import DatabaseClock
+from common.contracts.gateway import Module
 from common.database import Database
 
 from gateway.accounts.decisions import SEES_GRANTED_SITES
+from gateway.accounts.events import MODULES
 from gateway.accounts.views import accounts, members
 from gateway.users import sessions
 
@@ -23,7 +26,6 @@ MOST_CACHED = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/")
 """Open to an account that is suspended or whose trial has ended (PRODUCT §1)."""
-MODULES = ("planner", "writer", "billing", "automation", "publisher", "integration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Access:
     version: int
     site_ids: tuple[UUID, ...] | None = None
     """The granted sites of who does not see all of them."""
+    modules: Mapping[Module, bool] = field(default_factory=dict)
+    """Those that somebody has switched."""
+
+    @property
+    def modules_on(self) -> tuple[str, ...]:
+        return tuple(module for module, enabled in {**MODULES, **self.modules}.items() if enabled)
 
     def plan_status(self, now: datetime) -> str:
         return "trial_ended" if self.status == "trial" and self.trial_ends_at <= now else self.status
@@ -77,7 +85,7 @@ class Callers:
             site_ids=access.site_ids,
             plan_status=access.plan_status(self._clock.now()),
             accounts_version=access.version,
-            modules=MODULES,
+            modules=access.modules_on,
             request_id=request_id,
         )
 
@@ -120,6 +128,7 @@ class Callers:
                     accounts.c.status,
                     accounts.c.trial_ends_at,
                     accounts.c.version,
+                    accounts.c.modules,
                 ).where(
                     accounts.c.account_id == account_id,
                     members.c.account_id == account_id,
@@ -138,6 +147,18 @@ class Callers:
                 self._access.clear()
             self._access[holder] = (monotonic() + ACCESS_CACHE_SECONDS, access)
         return access
+
+
+def require_module(identity: Identity, path: str) -> None:
+    """Raises 403 for a route of a module that the account has switched off (PRODUCT §8)."""
+    module = path.removeprefix("/api/v1/").partition("/")[0]
+    if module in MODULES and module not in identity.modules:
+        raise ApiError(
+            "MODULE_DISABLED",
+            f"The module {module} is switched off; an owner or admin switches it on by PATCH account/modules/.",
+            status=403,
+            details={"module": module},
+        )
 
 
 def refuse_writes(identity: Identity, method: str, path: str) -> None:

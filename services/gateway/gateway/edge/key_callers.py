@@ -14,7 +14,7 @@ from common.supervision import Loop
 
 from gateway.api_keys.secret import START, hash_of, is_secret
 from gateway.api_keys.views import Found, find_by_hash, used_at
-from gateway.edge.callers import MODULES, MOST_CACHED, Access
+from gateway.edge.callers import MOST_CACHED, Access
 
 CACHE_SECONDS = 0.8
 """How long another gateway's revocation goes unseen here: with the time of a look-up it stays within a second."""
@@ -51,7 +51,7 @@ class KeyCallers:
         if found is None or (found.ends_at is not None and found.ends_at <= now):
             raise unauthorized("This API key is unknown, expired or revoked.")
         self._uses[(found.account_id, found.api_key_id)] = now
-        access = Access(ROLE, found.status, found.trial_ends_at, found.version)
+        access = Access(ROLE, found.status, found.trial_ends_at, found.version, modules=found.modules)
         return Identity(
             account_id=found.account_id,
             api_key_id=found.api_key_id,
@@ -60,7 +60,7 @@ class KeyCallers:
             site_ids=found.site_ids,
             plan_status=access.plan_status(now),
             accounts_version=found.version,
-            modules=MODULES,
+            modules=access.modules_on,
             request_id=request_id,
         )
 

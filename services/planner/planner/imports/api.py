@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,12 +13,12 @@ from common.api.envelope import Answer, accepted, answer
 from common.api.errors import ApiError, validation
 from common.api.runtime import Runtime
 from common.api.scope import require_place, require_row
+from common.api.uploads import file_of, read_form
 from common.database import Transaction
 from common.jobs.job import IMPORT as IMPORT_PRIORITY
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from planner.answers import Resource, shown
 from planner.imports import views
@@ -30,8 +29,6 @@ from planner.keyword_files import KeywordFileRefused, Limits, read_keywords
 
 router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 MOST_BYTES = Limits().max_bytes
-FORM_BYTES = 64 * 1024
-"""What the form around the file may weigh."""
 
 
 class RowFaultOut(BaseModel):
@@ -88,11 +85,9 @@ _FORM = {
 )
 async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answer:
     """Refuses what is no keyword list at once; reads the rows in the background."""
-    form = await _form(request)
+    form = await read_form(request, MOST_BYTES)
     try:
-        site_id, sector_id, upload = _id(form, "site_id"), _id(form, "sector_id"), form.get("file")
-        if not isinstance(upload, UploadFile):
-            raise validation("file", "a file is needed, as multipart/form-data")
+        site_id, sector_id, upload = _id(form, "site_id"), _id(form, "sector_id"), file_of(form)
         async with runtime.database.transaction(caller.account_id) as tx:
             await require_place(tx, site_id, sector_id, caller)
         filename = Path(upload.filename or "upload").name[:255]
@@ -127,29 +122,6 @@ async def get_import(caller: Caller, runtime: Runtime, import_id: UUID) -> Answe
     data = shown(row, "import_id") | result
     del data["result"]
     return answer(data)
-
-
-async def _form(request: Request) -> FormData:
-    """The form, its file spooled to disk. Raises 400 and 413."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise validation("file", "a file is needed, as multipart/form-data")
-    try:
-        return await MultiPartParser(request.headers, _limited(request), max_files=1, max_fields=10).parse()
-    except MultiPartException as error:
-        raise validation("file", error.message) from error
-
-
-async def _limited(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MOST_BYTES + FORM_BYTES:
-            raise ApiError(
-                "BODY_TOO_LARGE",
-                f"A keyword file has at most {MOST_BYTES:,} bytes. Split it into several files.",
-                status=413,
-            )
-        yield chunk
 
 
 def _id(form: FormData, field: str) -> UUID:

@@ -4,6 +4,8 @@
 `KeywordFileRefused` before the first row.
 """
 
+from common.keyword_text import normalise
+
 from planner.keyword_files.model import (
     FileReport,
     Intent,
@@ -16,7 +18,6 @@ from planner.keyword_files.model import (
     Tool,
 )
 from planner.keyword_files.reading import KeywordFile, read_keywords
-from planner.keyword_files.text import normalise
 
 __all__ = [
     "FileReport",

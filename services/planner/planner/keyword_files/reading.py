@@ -1,12 +1,15 @@
 """Reads a keyword file: what it is first, then keyword by keyword."""
 
+import re
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from planner.keyword_files import cells, text
+from common.keyword_text import UnusableText, clean, normalise
+
+from planner.keyword_files import cells
 from planner.keyword_files.columns import Layout, detect_tool, find_layout, headers_found
 from planner.keyword_files.delimited import DELIMITERS, DelimitedFile
 from planner.keyword_files.encoding import detect_encoding
@@ -26,6 +29,7 @@ from planner.keyword_files.workbook import open_sheets
 SEARCH_CONSOLE_CUT = 1_000  # Search Console exports no more rows than these
 T = TypeVar("T")
 _MAX_LOCALE = 64  # country, language and place names are shorter
+_NOTE = re.compile(r"[-*•–]\s|.*:\Z")
 _SIGNATURES = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -65,7 +69,7 @@ class KeywordFile:
                 tally.errors += 1
                 yield refused.error
                 continue
-            key = blake2b(text.normalise(row.keyword).encode(), digest_size=16).digest()
+            key = blake2b(normalise(row.keyword).encode(), digest_size=16).digest()
             if key in seen:
                 tally.duplicates += 1
                 continue
@@ -126,13 +130,16 @@ class _RowRefused(Exception):
 
 
 def _keyword(value: str, record: Record, layout: Layout) -> str:
-    keyword = text.clean(value)
+    keyword = clean(value)
     others = sum(1 for cell in record.cells if cell.strip()) - 1
-    if len(layout.index) > 1 and not others and text.looks_like_a_note(value):
-        raise text.UnusableText(
-            "this reads like a note beside the table, not like a keyword: remove the line"
-        )
+    if len(layout.index) > 1 and not others and _looks_like_a_note(value):
+        raise UnusableText("this reads like a note beside the table, not like a keyword: remove the line")
     return keyword
+
+
+def _looks_like_a_note(line: str) -> bool:
+    """Whether a line that has nothing but its first cell is a remark below the table: "- …", "• …" or "…:"."""
+    return bool(_NOTE.match(line.strip()))
 
 
 def _locale(value: str) -> str | None:

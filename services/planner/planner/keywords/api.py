@@ -17,6 +17,7 @@ from common.api.runtime import Runtime
 from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.contracts.planner import Intent, KeywordStatus
 from common.database import Row, Sql, Transaction
+from common.keyword_text import UnusableText, clean, normalise
 from common.replicas.accounts import replica_sectors
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -25,7 +26,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from planner.answers import Changed, Resource, shown
 from planner.clusters import views as clusters
 from planner.clusters.jobs import MOST_KEYWORDS, request_clusters
-from planner.keyword_files.text import UnusableText, clean, normalise
 from planner.keywords import views
 from planner.keywords.decisions import AddKeywords, KeywordTaken, ReviseKeyword, SetStatus
 from planner.keywords.events import Keyword, KeywordsAdded

@@ -1,6 +1,5 @@
 """The text of a keyword, and the key under which it is unique."""
 
-import re
 import unicodedata
 
 MAX_LENGTH = 255  # a longer search is a pasted paragraph, or rows glued together by a stray quote
@@ -8,7 +7,6 @@ MAX_LENGTH = 255  # a longer search is a pasted paragraph, or rows glued togethe
 # Zero-width space, word joiner and byte-order mark are invisible and would make unseen twins. The joiners
 # U+200C and U+200D stay: they carry meaning in Persian, in Hindi and in emoji.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
-_NOTE = re.compile(r"[-*•–]\s|.*:\Z")
 
 
 class UnusableText(ValueError):
@@ -47,8 +45,3 @@ def normalise(keyword: str) -> str:
     for _ in range(2):  # the mapping of U+0345 is only settled after a second round, as D145 says
         text = unicodedata.normalize("NFD", text).casefold()
     return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def looks_like_a_note(text: str) -> bool:
-    """Whether a line that has nothing but its first cell is a remark below the table: "- …", "• …" or "…:"."""
-    return bool(_NOTE.match(text.strip()))

@@ -1,0 +1,1 @@
+"""Industries and their sectors: a catalogue that all tenants share."""

@@ -1,0 +1,1 @@
+"""The modules of an account, on and off."""

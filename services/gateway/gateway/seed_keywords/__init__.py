@@ -1,0 +1,1 @@
+"""Seed keywords: what people search for in an industry, for all tenants to start from."""
