@@ -17,6 +17,7 @@ from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
 from gateway.activity import views as activity_views
+from gateway.activity.everywhere import hear_news, hear_steps
 from gateway.activity.reactions import notes, reactions
 from gateway.ai_models import api as ai_models_api
 from gateway.ai_models import views as ai_models_views
@@ -101,7 +102,6 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     """Make the gateway's parts and put the edge around its own routes."""
     runtime.extras["gateway"] = parts = make_parts(runtime)
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
-    runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
     settings = runtime.settings
     forwarder = Forwarder(parse_upstreams(settings.upstreams))
@@ -116,6 +116,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
         parts.audit,
         limits,
         runtime.database,
+        parts.live,
     )
     if not settings.cors_origins:
         return edge
@@ -157,12 +158,20 @@ _ROUTERS: tuple[Any, ...] = (
 
 
 def _loops(runtime: RuntimeOf) -> tuple[Loop, ...]:
-    return (Loop("api_key_uses", _parts(runtime).key_callers.write_uses_for_ever),)
+    parts = _parts(runtime)
+    return (
+        Loop("api_key_uses", parts.key_callers.write_uses_for_ever),
+        Loop("live_news", lambda loop: hear_news(runtime.settings.service_database, parts.live, loop)),
+        Loop("live_steps", lambda loop: hear_steps(runtime, parts.live, loop)),
+    )
 
 
 def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     mailer = _parts(runtime).mailer
-    return (users_jobs.handler(runtime, mailer), invitations_jobs.handler(runtime, mailer))
+    return (
+        users_jobs.handler(runtime, mailer),
+        invitations_jobs.handler(runtime, mailer),
+    )
 
 
 async def _on_start(runtime: RuntimeOf) -> None:
@@ -179,4 +188,5 @@ SERVICE = Service(
     hears=_hears,
     loops=_loops,
     on_start=_on_start,
+    websockets=True,
 )
