@@ -45,6 +45,11 @@ from gateway.invitations import jobs as invitations_jobs
 from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
+from gateway.notifications import api as notifications_api
+from gateway.notifications import jobs as notifications_jobs
+from gateway.notifications import views as notifications_views
+from gateway.notifications.decisions import NOTICES
+from gateway.notifications.reactions import notices
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
@@ -75,6 +80,7 @@ MODEL = ServiceModel(
         STRATEGIES,
         AI_SETTINGS,
         MODELS,
+        NOTICES,
     ),
     publish=publish,
     projections=(
@@ -88,8 +94,9 @@ MODEL = ServiceModel(
         strategies_views.PROJECTION,
         ai_settings_views.PROJECTION,
         ai_models_views.PROJECTION,
+        notifications_views.PROJECTION,
     ),
-    replicas=activity_views.REPLICAS,
+    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS),
 )
 
 
@@ -132,7 +139,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live)
+    return reactions(_parts(runtime).live).include([notices])
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -144,6 +151,7 @@ _ROUTERS: tuple[Any, ...] = (
     members_api.router,
     invitations_api.router,
     activity_api.router,
+    notifications_api.router,
     tracking_api.router,
     prompts_api.router,
     authors_api.router,
@@ -171,6 +179,7 @@ def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     return (
         users_jobs.handler(runtime, mailer),
         invitations_jobs.handler(runtime, mailer),
+        notifications_jobs.handler(runtime, mailer),
     )
 
 
@@ -181,7 +190,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=notes,
+    reactions=Reactions().include([notes, notices]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,
