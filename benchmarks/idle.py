@@ -35,7 +35,7 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
                 max(after),
                 "MB",
                 at_most=TARGET,
-                note=f"{sizes[0][0]:.0f} MB before, {1_000 * (after[0] - sizes[0][0]) / CONNECTIONS:.0f} kB for each",
+                note=f"{sizes[0][0]:.0f} MB before",
             )
         )
     return figures
