@@ -267,6 +267,20 @@ class TestWhoMayNot:
             key = (await client.post("/api/v1/auth/api-keys/", json=body)).json()["data"]["key"]
         assert await refused(replicas[0], key) == (403, "FORBIDDEN")
 
+    async def test_opens_no_more_streams_than_an_account_may_have(
+        self, replicas: tuple[Served, Served], owner: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_module, "MOST_STREAMS", 1)
+        async with connected(replicas[0], access(owner)) as socket:
+            await replicas[0].take(owner.account_id, PipelineRunPaused(run_id=new_id()))
+            await next_of(socket)  # it is counted
+            assert await refused(replicas[0], access(owner)) == (429, "RATE_LIMITED")
+            async with owner.client() as client:
+                assert (await client.get("/api/v1/events/")).status_code == 429
+        stranger = await replicas[0].gateway.register()
+        async with connected(replicas[0], access(stranger)):
+            pass
+
     async def test_finds_no_other_socket(self, replicas: tuple[Served, Served], owner: Tenant) -> None:
         headers = {"Authorization": f"Bearer {access(owner)}"}
         async with aiohttp.ClientSession(headers=headers) as session:

@@ -106,6 +106,7 @@ async def events(
     protocols: `new WebSocket(url, ["igny8", "bearer." + access])`. `?last_event_id=` resumes. Who may not is refused before
     it opens; it is closed with 4401 when the session ends, and 4403 when the caller may not any more.
     """
+    parts.live.require_room(caller.account_id)
     return StreamingResponse(
         parts.live.stream(caller.account_id, resume_after(last_event_id), caller.site_ids),
         media_type="text/event-stream",

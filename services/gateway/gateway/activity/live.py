@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.errors import ApiError
 from common.contracts.control import ProgressReported
 from common.database import Database, Row, Transaction
 from common.messaging.envelope import Heard
@@ -28,6 +29,8 @@ HEARTBEAT_SECONDS = 15.0
 """Below the idle time-outs of common proxies (30 to 60 s)."""
 STREAM_SECONDS = 300.0
 """Then a stream ends. Its client comes again, with `Last-Event-ID`, and is asked anew who it is and what it may see."""
+MOST_STREAMS = 2_000
+"""Of an account in one gateway: more pages than its people have open, and 60 MB of memory."""
 PAGE = 200
 CHANNEL = "igny8_live"
 """PostgreSQL tells every gateway here which account's streams have news, once they are committed."""
@@ -121,6 +124,16 @@ class LiveUpdates:
             if len(listener.transient) < PAGE:  # who does not read loses steps, not memory
                 listener.transient.append((progress.operation_id, step))
             listener.wake.set()
+
+    def require_room(self, account_id: UUID) -> None:
+        """Raises 429 where the account has as many open streams as it may have here."""
+        if len(self._listeners.get(account_id, ())) >= MOST_STREAMS:
+            raise ApiError(
+                "RATE_LIMITED",
+                f"The account has {MOST_STREAMS:,} live streams open; close some of them.",
+                status=429,
+                headers={"Retry-After": str(int(STREAM_SECONDS))},
+            )
 
     def progress_of(self, operation_id: UUID) -> ProgressReported | None:
         return self._progress.get(operation_id)

@@ -57,6 +57,7 @@ class Sockets:
             identity = await again()
             address = scope["client"][0] if scope.get("client") else ""
             limits = await self._limits.count("read", identity, address)
+            self._live.require_room(identity.account_id)
         except Exception as error:
             await _refuse(error, named, scope, receive, send)
             return
