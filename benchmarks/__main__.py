@@ -20,6 +20,7 @@ from benchmarks import (
     drain,
     gateway,
     growth,
+    idle,
     latency,
     load,
     rebuild,
@@ -56,6 +57,7 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "latency-kafka": latency.kafka,
     "calls": calls.measure,
     "gateway": gateway.measure,
+    "idle": idle.measure,
     "start": start.measure,
     "demo": demo.measure,
 }

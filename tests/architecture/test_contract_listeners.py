@@ -9,14 +9,14 @@ import pytest
 from common import service as process
 from common.api.runtime import RuntimeOf
 from common.contracts import all_specs
-from common.contracts.base import CONTROL_TOPIC, SERVICES
+from common.contracts.base import CONTROL_TOPIC, PROGRESS_TOPIC, SERVICES
 from common.messaging.reactions import Reactions
 from common.replicas.accounts import ACCOUNT_STREAM
 from common.service import Service
 from common.settings import Settings
 from starlette.types import ASGIApp
 
-from tests.architecture.sources import COMMON, called, name_of, sources
+from tests.architecture.sources import COMMON, PACKAGES, called, name_of, sources
 
 # The contracts of the accounts stream, which a replica follows as a whole: each event moves its version on.
 STREAMS: Mapping[str, str] = {ACCOUNT_STREAM: "common.contracts.gateway"}
@@ -54,8 +54,8 @@ def heard_by(reactions: Reactions) -> set[str]:
 @pytest.mark.parametrize("name", SERVICES)
 async def test_subscribes_what_names_it_as_listener_and_nothing_else(name: str, tmp_path: Path) -> None:
     service: Service = importlib.import_module(f"{name}.app").SERVICE
-    # The control topic has a consumer of its own in every process (below).
-    named = {spec.name for spec in all_specs() if name in spec.heard_by and spec.topic != CONTROL_TOPIC}
+    # Topics that are not events of a service have consumers of their own (below).
+    named = {spec.name for spec in all_specs() if name in spec.heard_by and spec.topic is None}
     heard = heard_by(reactions_of(service, tmp_path))
     assert {"deaf to": sorted(named - heard), "not named by": sorted(heard - named)} == {
         "deaf to": [],
@@ -70,12 +70,27 @@ def test_the_tables_for_tools_and_for_the_process_agree(name: str, tmp_path: Pat
     assert service.reactions.contracts <= reactions_of(service, tmp_path).contracts
 
 
-def test_every_process_consumes_the_control_topic() -> None:
-    (source,) = (source for source in sources(COMMON) if source.name == "libs/common/common/service.py")
+@pytest.mark.parametrize(
+    ("folder", "file", "topic"),
+    [
+        (COMMON, "libs/common/common/service.py", CONTROL_TOPIC),
+        (PACKAGES["gateway"], "services/gateway/gateway/activity/everywhere.py", PROGRESS_TOPIC),
+    ],
+    ids=[CONTROL_TOPIC, PROGRESS_TOPIC],
+)
+def test_the_other_topics_have_consumers_of_their_own(folder: Path, file: str, topic: str) -> None:
+    (source,) = (source for source in sources(folder) if source.name == file)
     consumers = [call for call in called(source.tree) if name_of(call.func) == "Consumer"]
-    assert any(CONTROL_TOPIC in _names(call.args[2]) for call in consumers)
+    module = importlib.import_module(
+        file.partition("/")[2].partition("/")[2].removesuffix(".py").replace("/", ".")
+    )
+    assert any(topic in _names(module, call.args[2]) for call in consumers)
 
 
-def _names(node: object) -> list[str]:
+def test_no_further_topic_lacks_one() -> None:
+    assert {spec.topic for spec in all_specs()} == {None, CONTROL_TOPIC, PROGRESS_TOPIC}
+
+
+def _names(module: object, node: object) -> list[str]:
     elements = getattr(node, "elts", [])
-    return [str(getattr(process, name_of(element), "")) for element in elements]
+    return [str(getattr(module, name_of(element), "")) for element in elements]

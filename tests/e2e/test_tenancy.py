@@ -45,6 +45,8 @@ NAME_NOTHING = {
     "PATCH /api/v1/account/modules/",
     "POST /api/v1/account/sites/",
     "POST /api/v1/billing/estimate/",
+    "POST /api/v1/notifications/read_all/",
+    "PATCH /api/v1/notifications/preferences/",
     "POST /api/v1/system/prompts/",
     "POST /api/v1/system/prompts/reset_to_default/",
     "POST /api/v1/system/author-profiles/",

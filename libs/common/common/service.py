@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,6 +51,8 @@ log = structlog.get_logger()
 REQUESTS_END_SECONDS = 5
 FORCED_END_SECONDS = 12.0
 """Within the 15 s that whoever asked a service to end waits for it."""
+LARGEST_MESSAGE = 4_096
+"""Bytes that a WebSocket's client may send at once; nothing of it is read."""
 OUTBOX_TOO_OLD_SECONDS = 30.0
 """The relay drains thousands of rows a second: what waits this long is stuck."""
 CLOCK_SECONDS = 2.0
@@ -80,6 +83,7 @@ class Service:
     """What else it does besides answering requests."""
     routes: Routes = ROUTES
     """What each of its routes asks of the caller."""
+    websockets: bool = False
 
 
 @dataclass
@@ -108,13 +112,24 @@ def main(service: Service) -> None:
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
+        ws="websockets-sansio" if service.websockets else "none",
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # the windows of an idle connection would be most of its memory
         timeout_graceful_shutdown=REQUESTS_END_SECONDS,
         lifespan="on",
     )
+    _open_files()
     server = _Server(config)
     server.run()
     if not server.started:
         sys.exit(1)
+
+
+def _open_files() -> None:
+    """As many as the system lets: every open connection is one, and the usual 1,024 are for programs that use select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems say "infinite" and mean less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Server(uvicorn.Server):

@@ -17,6 +17,7 @@ from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
 from gateway.activity import views as activity_views
+from gateway.activity.everywhere import hear_news, hear_steps
 from gateway.activity.reactions import notes, reactions
 from gateway.ai_models import api as ai_models_api
 from gateway.ai_models import views as ai_models_views
@@ -48,6 +49,11 @@ from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
 from gateway.modules import api as modules_api
+from gateway.notifications import api as notifications_api
+from gateway.notifications import jobs as notifications_jobs
+from gateway.notifications import views as notifications_views
+from gateway.notifications.decisions import NOTICES
+from gateway.notifications.reactions import notices
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
@@ -83,6 +89,7 @@ MODEL = ServiceModel(
         MODELS,
         INDUSTRIES,
         SEED_KEYWORDS,
+        NOTICES,
     ),
     publish=publish,
     projections=(
@@ -98,8 +105,9 @@ MODEL = ServiceModel(
         ai_models_views.PROJECTION,
         industries_views.PROJECTION,
         seed_keywords_views.PROJECTION,
+        notifications_views.PROJECTION,
     ),
-    replicas=activity_views.REPLICAS,
+    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS),
 )
 
 
@@ -112,7 +120,6 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     """Make the gateway's parts and put the edge around its own routes."""
     runtime.extras["gateway"] = parts = make_parts(runtime)
     runtime.extras["schemas"] = openapi.Schemas(runtime.settings.upstreams)
-    runtime.heard.append(parts.live.committed)
     callers = Callers(parts.access_verifier, runtime.database, runtime.clock)
     settings = runtime.settings
     forwarder = Forwarder(parse_upstreams(settings.upstreams))
@@ -127,6 +134,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
         parts.audit,
         limits,
         runtime.database,
+        parts.live,
     )
     if not settings.cors_origins:
         return edge
@@ -142,7 +150,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live)
+    return reactions(_parts(runtime).live).include([notices])
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -155,6 +163,7 @@ _ROUTERS: tuple[Any, ...] = (
     invitations_api.router,
     modules_api.router,
     activity_api.router,
+    notifications_api.router,
     tracking_api.router,
     prompts_api.router,
     authors_api.router,
@@ -173,12 +182,21 @@ _ROUTERS: tuple[Any, ...] = (
 
 
 def _loops(runtime: RuntimeOf) -> tuple[Loop, ...]:
-    return (Loop("api_key_uses", _parts(runtime).key_callers.write_uses_for_ever),)
+    parts = _parts(runtime)
+    return (
+        Loop("api_key_uses", parts.key_callers.write_uses_for_ever),
+        Loop("live_news", lambda loop: hear_news(runtime.settings.service_database, parts.live, loop)),
+        Loop("live_steps", lambda loop: hear_steps(runtime, parts.live, loop)),
+    )
 
 
 def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     mailer = _parts(runtime).mailer
-    return (users_jobs.handler(runtime, mailer), invitations_jobs.handler(runtime, mailer))
+    return (
+        users_jobs.handler(runtime, mailer),
+        invitations_jobs.handler(runtime, mailer),
+        notifications_jobs.handler(runtime, mailer),
+    )
 
 
 async def _on_start(runtime: RuntimeOf) -> None:
@@ -188,11 +206,12 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=notes,
+    reactions=Reactions().include([notes, notices]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,
     hears=_hears,
     loops=_loops,
     on_start=_on_start,
+    websockets=True,
 )

@@ -1,11 +1,13 @@
 """A gateway on real PostgreSQL databases, without Kafka: requests go through its edge in this process."""
 
+import asyncio
 import base64
 import re
 import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,13 +19,17 @@ from common.ai.providers.choose import choose_provider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentityVerifier
+from common.contracts import Contract
 from common.database import Database
+from common.ids import new_id
 from common.jobs.worker import JobWorker
 from common.messaging.direct import DirectProducer
+from common.messaging.envelope import Heard
 from common.objects import open_store
 from common.secrets import open_secrets
 from common.settings import Settings
 from common.supervision import Loop
+from gateway.activity.everywhere import hear_news
 from gateway.app import SERVICE
 from gateway.keys import load_keys
 from igny8_local.environment import RATE_LIMITS
@@ -46,15 +52,20 @@ class Gateway:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """With its jobs being done; the loop begins again after a test that let nothing else run."""
+        """With its jobs being done and its streams woken; loops begin again after a test that let nothing else run."""
         assert SERVICE.jobs is not None
         handlers = SERVICE.jobs(self.runtime)
-        jobs = Loop("jobs", lambda loop: JobWorker(self.urls.service, handlers).run(loop.beat))
-        jobs.start()
+        live = self.runtime.extras["gateway"].live
+        loops = [
+            Loop("jobs", lambda loop: JobWorker(self.urls.service, handlers).run(loop.beat)),
+            Loop("live_news", lambda loop: hear_news(self.urls.service, live, loop)),
+        ]
+        for loop in loops:
+            loop.start()
         try:
             yield
         finally:
-            await jobs.stop()
+            await asyncio.gather(*(loop.stop() for loop in loops))
 
     def mailed(self, address: str) -> list[EmailMessage]:
         """What was sent to an address."""
@@ -115,6 +126,26 @@ class Tenant:
         assert accepted.status_code == 201, accepted.text
         data = accepted.json()["data"]
         return Tenant(email, self.account_id, UUID(data["user_id"]), data, self.gateway)
+
+
+def heard(account_id: UUID, *contracts: Contract, age: timedelta = timedelta(0)) -> list[Heard[Any]]:
+    """Events as another service says them, one after another; the first one `age` ago."""
+    now = datetime.now(UTC) - age
+    return [
+        Heard(
+            data=contract,
+            type="",
+            source="planner",
+            account_id=account_id,
+            event_id=new_id(),
+            subject=f"run-{account_id}",
+            version=version,
+            time=now + timedelta(milliseconds=version),
+            correlation_id=None,
+            traceparent=None,
+        )
+        for version, contract in enumerate(contracts, 1)
+    ]
 
 
 def new_master_key() -> str:

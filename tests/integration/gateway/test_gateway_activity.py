@@ -128,7 +128,6 @@ async def _take(gateway: Gateway, live: LiveUpdates, events: list[Heard[Any]]) -
             await heard.handle(event, tx)
 
         await gateway.runtime.database.run(event.account_id, work)
-    live.committed()
 
 
 async def _digest(gateway: Gateway, account_id: UUID) -> str:

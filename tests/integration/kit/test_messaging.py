@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -10,14 +10,20 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from common import telemetry
-from common.contracts.base import events_topic
+from common.contracts.base import PROGRESS_TOPIC, events_topic
+from common.contracts.control import ProgressReported
 from common.contracts.publisher import SiteConnected
 from common.database import Transaction
 from common.eventsourcing.event import Meta
 from common.ids import new_id
-from common.messaging.envelope import Heard
+from common.messaging.consumer import Consumer
+from common.messaging.direct import DirectProducer
+from common.messaging.envelope import Heard, parse
+from common.messaging.inbox import Message
 from common.messaging.reactions import Reactions
 from common.messaging.relay import Relay
+from common.messaging.topics import ensure_topics
+from common.supervision import Loop
 
 from tests.parts.ports import eventually
 from tests.support import toy
@@ -56,6 +62,43 @@ def in_order(heard: list[tuple[str, int]]) -> bool:
 def only(side: Side, said: list[tuple[str, int]]) -> list[tuple[str, int]]:
     subjects = {subject for subject, _ in said}
     return [entry for entry in side.heard() if entry[0] in subjects]
+
+
+async def test_who_takes_the_whole_of_a_topic_shares_it_with_nobody(broker: Broker) -> None:
+    """As gateways do with steps of progress. Who comes later begins where any of them has come to."""
+    await ensure_topics(broker.bootstrap, embedded=broker.embedded)
+    producer, account = DirectProducer(broker.bootstrap, "planner"), new_id()
+
+    async def say(number: int) -> None:
+        step = ProgressReported(
+            operation_id=account, function="auto_cluster", phase="Saving", item=number, items=9, percent=9
+        )
+        await producer.send(step, account)
+
+    def hearing(heard: list[int]) -> Loop:
+        async def take(batch: Sequence[Message]) -> None:
+            said = [parse(message.headers, message.value) for message in batch]
+            heard.extend(each.data.item for each in said if isinstance(each.data, ProgressReported))
+
+        consumer = Consumer(
+            broker.bootstrap, "whole", [PROGRESS_TOPIC], embedded=broker.embedded, take=take, whole=True
+        )
+        loop = Loop("whole", lambda loop: consumer.run(loop.beat))
+        loop.start()
+        return loop
+
+    first, second, third = list[int](), list[int](), list[int]()
+    loops = [hearing(first), hearing(second)]
+    for number in range(3):
+        await say(number)
+    await eventually(lambda: first == second == [0, 1, 2], what="both heard all")
+    await asyncio.gather(*(loop.stop() for loop in loops))
+    await say(3)
+    later = hearing(third)
+    await eventually(lambda: third, what="the later one hears")
+    await later.stop()
+    await producer.close()
+    assert third == [3]
 
 
 async def test_what_is_said_is_heard_once_and_in_order(sides: tuple[Side, Side]) -> None:

@@ -30,7 +30,7 @@ class Signer:
 
 
 def edge(error: Exception) -> httpx.AsyncClient:
-    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), *(cast("Any", None),) * 6)
+    app = Edge(half, cast("Any", Broken(error)), cast("Any", Signer()), *(cast("Any", None),) * 7)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -18,7 +18,7 @@ Permission = Literal[
 
 MEANING: dict[Permission, str] = {
     "public": "open to whoever knows the address",
-    "self": "one's own profile, password and sessions",
+    "self": "one's own profile, password, sessions and notifications",
     "read": "see the account and the sites one may see (owner, admin: all; editor, viewer: granted ones)",
     "write": "change content of planner and writer",
     "ai": "run AI operations and pipelines, which cost credits",
@@ -106,6 +106,7 @@ integration/integrations/                   read     approve  approve    approve
 integration/webhooks/wordpress/             -        webhook  -          -
 publisher/publications/                     read     approve  approve    approve
 events/                                     read     -        -          -
+notifications/                              self     self     self       -
 admin/                                      staff    staff    staff      staff
 """
 """Below /api/v1/. A row counts for its path and everything below it, except what has a longer row; {} is any id."""

@@ -97,7 +97,7 @@ class SectorArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
 
 
-@contract(by=("gateway",), heard_by=ALL)
+@contract(by=("gateway",), heard_by=(*ALL, "gateway"))
 class MembershipChanged(Contract, frozen=True, kw_only=True):
     user_id: UUID
     role: Role

@@ -75,11 +75,14 @@ class Consumer:
         embedded: bool,
         take: Take,
         inbox: Inbox | None = None,
+        whole: bool = False,
     ) -> None:
+        """`whole`: this process takes every partition, whatever other replicas take; for what is in no database."""
         self._kafka = kafka
         self._group = group
         self._topics = topics
         self._embedded = embedded
+        self._alone = embedded or whole
         self._take = take
         self._inbox = inbox
         self._handled: dict[TopicPartition, int] = {}
@@ -126,9 +129,9 @@ class Consumer:
 
         # On the embedded broker a service is alone and takes every partition: a group would let it wait for seconds until
         # its killed predecessor's membership has ended.
-        partitions = await partitions_of(self._kafka, self._topics) if self._embedded else []
+        partitions = await partitions_of(self._kafka, self._topics) if self._alone else []
         subscriber = broker.subscriber(
-            *([] if self._embedded else self._topics),
+            *([] if self._alone else self._topics),
             partitions=[faststream.kafka.TopicPartition(p.topic, p.partition) for p in partitions],
             group_id=self._group,
             batch=True,
@@ -140,7 +143,7 @@ class Consumer:
             rebalance_timeout_ms=REBALANCE_MS,
             parser=parse,
             decoder=_decode,
-            listener=None if self._embedded else listener,
+            listener=None if self._alone else listener,
             no_reply=True,
         )
 
@@ -154,7 +157,7 @@ class Consumer:
             await broker.start()
             client = listener.consumer()
             assert client is not None
-            if self._embedded:
+            if self._alone:
                 await listener.on_partitions_assigned(set(partitions))
             while True:
                 await asyncio.sleep(COMMIT_SECONDS)

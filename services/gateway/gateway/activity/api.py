@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from gateway.activity.live import resume_after
 from gateway.activity.progress import operation_progress, run_progress
 from gateway.activity.views import progress_rows, run_rows
 from gateway.parts import Parts
@@ -99,9 +100,15 @@ async def events(
     parts: Parts,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    """Ends after five minutes: come again with `Last-Event-ID`, and nothing is missed.
+
+    The same as a WebSocket: `/ws`, each message `{"id", "event", "data"}`. Its token comes as a header, or from a page as
+    protocols: `new WebSocket(url, ["igny8", "bearer." + access])`. `?last_event_id=` resumes. Who may not is refused before
+    it opens; it is closed with 4401 when the session ends, and 4403 when the caller may not any more.
+    """
+    parts.live.require_room(caller.account_id)
     return StreamingResponse(
-        parts.live.stream(caller.account_id, after, caller.site_ids),
+        parts.live.stream(caller.account_id, resume_after(last_event_id), caller.site_ids),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.api.errors import ApiError
 from common.contracts.control import ProgressReported
 from common.database import Database, Row, Transaction
 from common.messaging.envelope import Heard
@@ -27,7 +29,11 @@ HEARTBEAT_SECONDS = 15.0
 """Below the idle time-outs of common proxies (30 to 60 s)."""
 STREAM_SECONDS = 300.0
 """Then a stream ends. Its client comes again, with `Last-Event-ID`, and is asked anew who it is and what it may see."""
+MOST_STREAMS = 2_000
+"""Of an account in one gateway: more pages than its people have open, and 60 MB of memory."""
 PAGE = 200
+CHANNEL = "igny8_live"
+"""PostgreSQL tells every gateway here which account's streams have news, once they are committed."""
 KEPT_PROGRESS = 10_000
 """Operations whose latest step is kept in memory; 10,000 are a few megabytes."""
 
@@ -43,26 +49,38 @@ live_events = sa.Table(
 )
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What happened: its event's name and its data as JSON. `id` is where to resume, None where it is not kept."""
+
+    name: str
+    data: bytes
+    id: int | None = None
+
+
+@dataclass(eq=False, slots=True)
 class _Listener:
     """One open stream; `transient` holds what is said once and not kept."""
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    transient: list[tuple[UUID, bytes]] = field(default_factory=list)
+    news: bool = True
+    """Whether something may have been recorded that was not read yet."""
+    transient: list[tuple[UUID, Update]] = field(default_factory=list)
     """By the operation it is about."""
 
 
 class LiveUpdates:
-    """Fan-out inside this process. What is recorded wakes the account's streams after commit."""
+    """The open streams of this process, and what they are told."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners: dict[UUID, set[_Listener]] = {}
-        self._touched: set[UUID] = set()
         self._progress: OrderedDict[UUID, ProgressReported] = OrderedDict()
 
     async def record(self, event: Heard[Any], tx: Transaction) -> None:
-        """Keep an event for the account's streams; recording it again changes nothing."""
+        """Keep an event for the account's streams, and wake them in every gateway; again it changes nothing."""
+        # Under the account's lock ids are given in the order of commits: a stream never passes one that is yet to appear.
+        await tx.lock()
         await tx.execute(
             "INSERT INTO live_events (account_id, event_id, name, data, at)"
             " VALUES (%(account)s, %(event)s, %(name)s, %(data)s::jsonb, %(at)s)"
@@ -80,15 +98,20 @@ class LiveUpdates:
             " WHERE account_id = %(account)s ORDER BY id DESC OFFSET %(kept)s LIMIT 1)",
             {"account": event.account_id, "kept": KEPT_EVENTS},
         )
-        # If the transaction is rolled back, streams wake for nothing.
-        self._touched.add(event.account_id)
+        await tx.execute(
+            "SELECT pg_notify(%(channel)s, %(account)s)",
+            {"channel": CHANNEL, "account": str(event.account_id)},
+        )
 
-    def committed(self) -> None:
-        """Called after each batch the consumer took."""
-        touched, self._touched = self._touched, set()
-        for account_id in touched:
-            for listener in self._listeners.get(account_id, ()):
-                listener.wake.set()
+    def wake(self, account_id: UUID) -> None:
+        """Something was recorded for an account, here or by another gateway."""
+        for listener in self._listeners.get(account_id, ()):
+            listener.news = True
+            listener.wake.set()
+
+    def wake_all(self) -> None:
+        for account_id in self._listeners:
+            self.wake(account_id)
 
     def report(self, account_id: UUID, progress: ProgressReported) -> None:
         """Transient: kept in memory as the operation's latest step, and said to who listens now."""
@@ -96,11 +119,21 @@ class LiveUpdates:
         self._progress.move_to_end(progress.operation_id)
         if len(self._progress) > KEPT_PROGRESS:
             self._progress.popitem(last=False)
-        frame = _frame("ProgressReported", msgspec.json.encode(progress))
+        step = Update("ProgressReported", msgspec.json.encode(progress))
         for listener in self._listeners.get(account_id, ()):
             if len(listener.transient) < PAGE:  # who does not read loses steps, not memory
-                listener.transient.append((progress.operation_id, frame))
+                listener.transient.append((progress.operation_id, step))
             listener.wake.set()
+
+    def require_room(self, account_id: UUID) -> None:
+        """Raises 429 where the account has as many open streams as it may have here."""
+        if len(self._listeners.get(account_id, ())) >= MOST_STREAMS:
+            raise ApiError(
+                "RATE_LIMITED",
+                f"The account has {MOST_STREAMS:,} live streams open; close some of them.",
+                status=429,
+                headers={"Retry-After": str(int(STREAM_SECONDS))},
+            )
 
     def progress_of(self, operation_id: UUID) -> ProgressReported | None:
         return self._progress.get(operation_id)
@@ -108,38 +141,57 @@ class LiveUpdates:
     async def stream(
         self, account_id: UUID, after: int | None, site_ids: Collection[UUID] | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Server-sent events from the one after `after` on (None: from now on), for five minutes.
+        """`updates` as server-sent events; with `after` None from now on."""
+        if after is None:
+            after = await self.last(account_id)
+        silence = b"retry: 2000\n\n"
+        async with aclosing(self.updates(account_id, after, site_ids)) as updates:
+            async for update in updates:
+                if update is None:
+                    yield silence
+                    silence = b": still here\n\n"
+                else:
+                    yield _frame(update)
+
+    async def updates(
+        self, account_id: UUID, after: int, site_ids: Collection[UUID] | None = None
+    ) -> AsyncGenerator[Update | None, None]:
+        """What comes after the update `after`, for five minutes. None says that it is open, and then that nothing came.
 
         With `site_ids` only of these sites, and of operations and runs of theirs.
         """
         ends = monotonic() + STREAM_SECONDS
         listener = _Listener()
         self._listeners.setdefault(account_id, set()).add(listener)
+        last = after
         try:
-            last = await self._last(account_id) if after is None else after
-            yield b"retry: 2000\n\n"
+            yield None
             while monotonic() < ends:
                 listener.wake.clear()
-                rows = await self._after(account_id, last, site_ids)
+                rows: list[Row] = []
+                if listener.news:
+                    listener.news = False
+                    rows = await self._after(account_id, last, site_ids)
                 for row in rows:
                     last = row["id"]
-                    yield _frame(row["name"], msgspec.json.encode(row["data"]), last)
+                    yield Update(row["name"], msgspec.json.encode(row["data"]), last)
                 transient, listener.transient = listener.transient, []
                 shown = await self._of_sites(account_id, {id for id, _ in transient}, site_ids)
-                for operation_id, frame in transient:
+                for operation_id, step in transient:
                     if operation_id in shown:
-                        yield frame
+                        yield step
                 if len(rows) == PAGE:
-                    continue
-                if not await comes(listener.wake, HEARTBEAT_SECONDS):
-                    yield b": still here\n\n"
+                    listener.news = True
+                elif not await comes(listener.wake, HEARTBEAT_SECONDS):
+                    yield None
         finally:
             listeners = self._listeners[account_id]
             listeners.discard(listener)
             if not listeners:
                 del self._listeners[account_id]
 
-    async def _last(self, account_id: UUID) -> int:
+    async def last(self, account_id: UUID) -> int:
+        """The newest update of an account: a stream from there on has what comes from now on."""
         async with self._database.transaction(account_id) as tx:
             return int(await tx.scalar(sa.select(sa.func.max(live_events.c.id))) or 0)
 
@@ -162,6 +214,14 @@ class LiveUpdates:
         )
         async with self._database.transaction(account_id) as tx:
             return {row["operation_id"] for row in await tx.all(query)}
+
+
+def resume_after(text: str | None) -> int | None:
+    """The last id that a client saw, as it says it; None for what is no id of ours: those have eight bytes."""
+    if not text or not text.isascii() or not text.isdecimal():
+        return None
+    number = int(text[:20])
+    return number if number < 1 << 63 else None
 
 
 def _about(site_ids: Collection[UUID]) -> "sa.ColumnElement[bool]":
@@ -196,6 +256,6 @@ def _brief(contract: Any) -> dict[str, Any]:
     }
 
 
-def _frame(name: str, data: bytes, id: int | None = None) -> bytes:
-    head = f"id: {id}\n" if id is not None else ""
-    return head.encode() + f"event: {name}\ndata: ".encode() + data + b"\n\n"
+def _frame(update: Update) -> bytes:
+    head = f"id: {update.id}\n" if update.id is not None else ""
+    return head.encode() + f"event: {update.name}\ndata: ".encode() + update.data + b"\n\n"

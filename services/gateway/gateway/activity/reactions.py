@@ -3,7 +3,6 @@
 from typing import Any
 
 from common.contracts.billing import CreditsDeducted, CreditsRefused, CreditsReserved
-from common.contracts.control import ProgressReported
 from common.contracts.operations import AIOperationCancelled, AIOperationFailed, AIOperationRequested
 from common.contracts.planner import (
     IdeasGenerated,
@@ -33,11 +32,6 @@ def reactions(live: LiveUpdates) -> Reactions:
     """Notes first, so that who is told of an event can already ask for what it changed."""
     heard = Reactions().include([notes])
     heard.on(*notes.contracts, ContentPublished, PublishFailed)(live.record)
-
-    @heard.on(ProgressReported)
-    async def progress_reported(event: Heard[ProgressReported], _tx: Transaction) -> None:
-        live.report(event.account_id, event.data)
-
     return heard
 
 

@@ -1,7 +1,6 @@
 """The outermost ASGI app: request id, server span, authentication, then our own routes or a service's."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,27 +11,27 @@ from common.api.envelope import failure, unexpected
 from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
 from common.database import Database
-from common.ids import new_id
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.activity.live import LiveUpdates
 from gateway.audit.log import AUDIT, SAFE, AuditLog, Entry, action_of, actor_of, object_made, object_of
 from gateway.edge.acting import HEADER as ACT_AS
 from gateway.edge.acting import Acting
 from gateway.edge.callers import Callers, refuse_writes, require_module
 from gateway.edge.forwarder import ClientGone, Forwarder, end_to_end
-from gateway.edge.headers import RawHeaders, security_headers
+from gateway.edge.headers import RawHeaders, request_id_of, security_headers
 from gateway.edge.headers import header as _header
 from gateway.edge.key_callers import KeyCallers, presented_key
 from gateway.edge.limits import LimitedBody, Limits, class_of
 from gateway.edge.routes import Route, route
+from gateway.edge.sockets import Sockets
 from gateway.edge.waiting import Accepted, Kept, preferred_wait
 from gateway.tracking.metrics import ROLES as TRACKING_ROLES
 from gateway.tracking.metrics import Tracked
 
 log = structlog.get_logger()
 
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _IDENTITY = HEADER.lower().encode()
 _ID = REQUEST_ID.encode()
 # What a client must not decide: its identity, and the headers we set ourselves.
@@ -59,8 +58,10 @@ class Edge:
         audit: AuditLog,
         limits: Limits,
         database: Database,
+        live: LiveUpdates,
     ) -> None:
         self._own = own
+        self._sockets = Sockets(self._identity, limits, live)
         self._callers = callers
         self._keys = keys
         self._acting = acting
@@ -71,15 +72,17 @@ class Edge:
         self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             try:
                 await self._own(scope, self._flushing(receive), send)
             finally:
-                if scope["type"] == "lifespan":
-                    await self._forwarder.close()
+                await self._forwarder.close()
+            return
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
             return
         headers = end_to_end(scope["headers"])
-        request_id = _request_id(headers)
+        request_id = request_id_of(headers)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         answer = _Answer(send, request_id, security_headers(scope))
@@ -282,11 +285,6 @@ class _Answer:
     def made(self) -> UUID | None:
         """The id of what the answer says was made."""
         return object_made(b"".join(self._body)) if self._body and self._bytes <= LARGEST_READ else None
-
-
-def _request_id(headers: RawHeaders) -> str:
-    given = _header(headers, _ID) or ""
-    return given if _SANE_REQUEST_ID.fullmatch(given) else str(new_id())
 
 
 def _passed_on(headers: RawHeaders, ours: dict[bytes, str]) -> RawHeaders:

@@ -1,5 +1,9 @@
 """Headers as ASGI has them, and those that every answer of the gateway carries."""
 
+import re
+
+from common.api.app import REQUEST_ID
+from common.ids import new_id
 from starlette.types import Scope
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -29,9 +33,18 @@ _PAGES = (
 )
 
 
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+
+
 def header(headers: RawHeaders, wanted: bytes) -> str | None:
     """The first value of a header by its lower-case name."""
     return next((value.decode("latin-1") for name, value in headers if name == wanted), None)
+
+
+def request_id_of(headers: RawHeaders) -> str:
+    """The client's own where it is sane, else a new one."""
+    given = header(headers, REQUEST_ID.encode()) or ""
+    return given if _SANE_REQUEST_ID.fullmatch(given) else str(new_id())
 
 
 def security_headers(scope: Scope) -> RawHeaders:
