@@ -44,6 +44,10 @@ from gateway.invitations import jobs as invitations_jobs
 from gateway.invitations import views as invitations_views
 from gateway.invitations.decisions import INVITATION
 from gateway.members import api as members_api
+from gateway.overview import api as overview_api
+from gateway.overview import views as overview_views
+from gateway.overview.decisions import OVERVIEW
+from gateway.overview.reactions import seen
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
@@ -74,6 +78,7 @@ MODEL = ServiceModel(
         STRATEGIES,
         AI_SETTINGS,
         MODELS,
+        OVERVIEW,
     ),
     publish=publish,
     projections=(
@@ -87,6 +92,7 @@ MODEL = ServiceModel(
         strategies_views.PROJECTION,
         ai_settings_views.PROJECTION,
         ai_models_views.PROJECTION,
+        overview_views.PROJECTION,
     ),
     replicas=activity_views.REPLICAS,
 )
@@ -131,7 +137,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live)
+    return reactions(_parts(runtime).live).include([seen])
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -143,6 +149,7 @@ _ROUTERS: tuple[Any, ...] = (
     members_api.router,
     invitations_api.router,
     activity_api.router,
+    overview_api.router,
     tracking_api.router,
     prompts_api.router,
     authors_api.router,
@@ -172,7 +179,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=notes,
+    reactions=Reactions().include([notes, seen]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,

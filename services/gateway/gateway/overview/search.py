@@ -1,0 +1,125 @@
+"""Searching texts of all services: first the words as they are, then, where too few are found, as they may be meant."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.database import Row, Sql
+
+from gateway.overview.views import Within, as_of, found, spelled_like
+from gateway.overview.words import SHORTEST_KEY, marked, neighbours, words_of
+
+Match = Literal["exact", "prefix", "similar"]
+GRADES: tuple[Match, ...] = ("exact", "prefix", "similar")
+
+MOST_CANDIDATES = 200
+"""Of a kind, from which the best are chosen: more are rarely looked at, and each is read and graded."""
+MOST_QUERY_WORDS = 10
+MOST_MEANT = 20
+"""Words that one mistyped word may stand for."""
+SHORTEST_PREFIX = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """One text; `match` is that of its worst word."""
+
+    row: Row
+    match: Match
+    highlight: str
+
+
+async def read_search(
+    sql: Sql, text: str, kinds: Sequence[str], within: Within, most: int
+) -> dict[str, Any]:
+    """At most so many results of each kind, and as of which positions."""
+    known = await as_of(sql)
+    by_kind = await search(sql, text, kinds, within, most)
+    return {
+        "groups": [
+            {
+                "kind": kind,
+                "results": [_shown(each) for each in by_kind[kind][:most]],
+                "more": len(by_kind[kind]) > most,
+            }
+            for kind in kinds
+        ],
+        "as_of": known,
+    }
+
+
+def _shown(found: Found) -> dict[str, Any]:
+    row = found.row
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "title": row["text"],
+        "highlight": found.highlight,
+        "match": found.match,
+        "status": row["shown"],
+        "site_id": row["site_id"],
+        "sector_id": row["sector_id"],
+        "at": row["said_at"],
+    }
+
+
+async def search(
+    sql: Sql, text: str, kinds: Collection[str], within: Within, most: int
+) -> Mapping[str, Sequence[Found]]:
+    """By kind the best matches first, one more than `most` where there are more. Every word of `text` must be matched."""
+    words = words_of(text)[:MOST_QUERY_WORDS]
+    if not words:
+        return {kind: [] for kind in kinds}
+    meant: dict[str, list[str]] = {word: [] for word in words}
+    rows = await found(sql, kinds, _wanted(meant), within, MOST_CANDIDATES)
+    by_kind = _by_kind(kinds, rows)
+    if few := [kind for kind in kinds if len(by_kind[kind]) < most]:
+        for word in words:
+            if len(word) >= SHORTEST_KEY:
+                meant[word] = await spelled_like(sql, neighbours(word), MOST_MEANT)
+        if any(meant.values()):
+            by_kind |= _by_kind(few, await found(sql, few, _wanted(meant), within, MOST_CANDIDATES))
+    return {kind: _best(rows, meant, most) for kind, rows in by_kind.items()}
+
+
+def _wanted(meant: Mapping[str, Sequence[str]]) -> str:
+    """As a tsquery: of each word one of its forms. Words are letters and digits, so quoting them is enough."""
+    forms = (
+        " | ".join([f"'{word}':*" if len(word) >= SHORTEST_PREFIX else f"'{word}'", *(f"'{other}'" for other in others)])
+        for word, others in meant.items()
+    )
+    return " & ".join(f"({each})" for each in forms)
+
+
+def _by_kind(kinds: Collection[str], rows: Sequence[Row]) -> dict[str, list[Row]]:
+    return {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
+
+
+def _best(rows: Sequence[Row], meant: Mapping[str, Sequence[str]], most: int) -> list[Found]:
+    graded = [(_grade(words_of(row["text"]), meant), row) for row in rows]
+    graded.sort(key=lambda each: (each[0], len(each[1]["text"]), each[1]["text"], each[1]["id"]))
+    return [
+        Found(row, GRADES[max(grade)], marked(row["text"], lambda word: _matches(word, meant)))
+        for grade, row in graded[: most + 1]
+    ]
+
+
+def _grade(words: Sequence[str], meant: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
+    """For each word asked for how it is matched, the worst first: 0 exactly, 1 as a prefix, 2 as a similar word."""
+    own = set(words)
+    return tuple(
+        sorted(
+            (
+                0 if word in own else 1 if any(each.startswith(word) for each in words) else 2
+                for word in meant
+            ),
+            reverse=True,
+        )
+    )
+
+
+def _matches(word: str, meant: Mapping[str, Sequence[str]]) -> bool:
+    return any(
+        word == asked or (len(asked) >= SHORTEST_PREFIX and word.startswith(asked)) or word in others
+        for asked, others in meant.items()
+    )
