@@ -70,9 +70,10 @@ class Place:
         items = tuple(OperationItem(item_id=id, charge=CHARGE) for id in (good, bad, open_))
         title = IdeaTitle(idea_id=self.idea, title="How crane leasing works", status="rejected")
         function: dict[str, Any] = {"operation_id": self.operation, "function": "generate_content"}
-        cost = {"amount": 1_500, "balance": 0, "available": 0}
+        cost: dict[str, Any] = {"amount": 1_500, "balance": 0, "available": 0}
         article: dict[str, Any] = {"content_id": self.content, "title": "Crane rental guide"}
-        run, stage = {"run_id": self.run}, {"run_id": self.run, "stage": 1}
+        run: dict[str, Any] = {"run_id": self.run}
+        stage: dict[str, Any] = {"run_id": self.run, "stage": 1}
         external: dict[str, Any] = {"external_id": "1", "external_url": "https://example.com/1"}
         return [
             ("planner", 1, KeywordsChanged(keywords=(keyword, gone), **self.named)),
@@ -149,11 +150,12 @@ async def titles(tenant: Tenant, q: str, **parameters: Any) -> list[str]:
 
 
 async def rows(gateway: Gateway, account_id: UUID, *tables: str) -> Counter[str]:
-    """What stands in the tables, but for the account's own id."""
+    """What stands in the tables, but for the account's own id and for counts that came to nothing."""
     counted: Counter[str] = Counter()
     async with gateway.runtime.database.transaction(account_id) as tx:
         for table in tables:
-            query = f"SELECT (to_jsonb(t) - 'account_id')::text AS row FROM overview_{table} t"
+            counts = "entries <> 0" if table == "counts" else "true"
+            query = f"SELECT (to_jsonb(t) - 'account_id')::text AS row FROM overview_{table} t WHERE {counts}"
             found = await tx.all(query)
             counted.update(f"{table} {each['row']}".replace(str(account_id), "") for each in found)
     return counted

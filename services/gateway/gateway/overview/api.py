@@ -114,7 +114,11 @@ class SearchOut(BaseModel):
     as_of: list[AsOf]
 
 
-@router.get("/dashboard/", summary="What there is, what happens and what has happened", response_model=Success[DashboardOut])
+@router.get(
+    "/dashboard/",
+    summary="What there is, what happens and what has happened",
+    response_model=Success[DashboardOut],
+)
 async def dashboard(
     caller: Caller,
     runtime: Runtime,
@@ -128,7 +132,11 @@ async def dashboard(
         return answer(await read_dashboard(tx, within, runtime.clock.now().date(), days, activity))
 
 
-@router.get("/search/", summary="Search keywords, clusters, ideas, tasks and content", response_model=Success[SearchOut])
+@router.get(
+    "/search/",
+    summary="Search keywords, clusters, ideas, tasks and content",
+    response_model=Success[SearchOut],
+)
 async def search_everything(
     caller: Caller,
     runtime: Runtime,
@@ -141,7 +149,9 @@ async def search_everything(
             description="Words, of which the first ten count; each must be found: as it is, as a beginning, or mistyped.",
         ),
     ],
-    kind: Annotated[list[Searched] | None, Query(max_length=5, description="These only; may be repeated.")] = None,
+    kind: Annotated[
+        list[Searched] | None, Query(max_length=5, description="These only; may be repeated.")
+    ] = None,
     site_id: UUID | None = None,
     sector_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=50, description="Of each kind.")] = 10,

@@ -13,9 +13,7 @@ PIPELINE = ("keyword", "cluster", "idea", "task", "content", "image")
 RUNS_SHOWN = 5
 
 
-async def read_dashboard(
-    sql: Sql, within: Within, today: date, days: int, activities: int
-) -> dict[str, Any]:
+async def read_dashboard(sql: Sql, within: Within, today: date, days: int, activities: int) -> dict[str, Any]:
     """Of the `days` up to `today` where it is about days, in UTC."""
     since = today - timedelta(days=days - 1)
     known = await as_of(sql)

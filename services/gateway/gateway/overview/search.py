@@ -29,9 +29,7 @@ class Found:
     highlight: str
 
 
-async def read_search(
-    sql: Sql, text: str, kinds: Sequence[str], within: Within, most: int
-) -> dict[str, Any]:
+async def read_search(sql: Sql, text: str, kinds: Sequence[str], within: Within, most: int) -> dict[str, Any]:
     """At most so many results of each kind, and as of which positions."""
     known = await as_of(sql)
     by_kind = await search(sql, text, kinds, within, most)
@@ -85,7 +83,12 @@ async def search(
 def _wanted(meant: Mapping[str, Sequence[str]]) -> str:
     """As a tsquery: of each word one of its forms. Words are letters and digits, so quoting them is enough."""
     forms = (
-        " | ".join([f"'{word}':*" if len(word) >= SHORTEST_PREFIX else f"'{word}'", *(f"'{other}'" for other in others)])
+        " | ".join(
+            [
+                f"'{word}':*" if len(word) >= SHORTEST_PREFIX else f"'{word}'",
+                *(f"'{other}'" for other in others),
+            ]
+        )
         for word, others in meant.items()
     )
     return " & ".join(f"({each})" for each in forms)

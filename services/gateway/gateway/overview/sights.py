@@ -317,9 +317,7 @@ def _automated(event: Heard[Any]) -> list[Entry]:
         case planner.PipelineStageFinished(stage=stage, items=items, failed=failed):
             return [
                 Entry(kind="run", id=data.run_id),
-                _stage(
-                    data.run_id, stage, guard=guard, status="finished", amount=items, failed=failed
-                ),
+                _stage(data.run_id, stage, guard=guard, status="finished", amount=items, failed=failed),
             ]
         case planner.PipelineRunPaused():
             status = "paused"

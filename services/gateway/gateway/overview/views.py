@@ -108,11 +108,12 @@ WITH said AS (
 ), given AS (
     SELECT s.kind, s.id, coalesce(s.guard, 0) AS guard, s.site_id, coalesce(s.sector_id, c.sector_id) AS sector_id,
         s.parent_id, s.text, s.label, s.status, s.archived, s.amount, s.failed, s.text_version, s.live_version,
-        s.live_guard, array_to_tsvector(s.words) AS words
+        s.live_guard, array_to_tsvector(s.words) AS words, %(at)s AS made_at, %(at)s AS said_at
     FROM said s LEFT JOIN overview_entries c ON c.account_id = %(account)s AND c.kind = 'content' AND c.id = s.id
         AND s.kind = 'publication'
     UNION ALL
-    SELECT p.kind, p.id, 0, NULL, s.sector_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT p.kind, p.id, 0, NULL, s.sector_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        p.made_at, p.said_at
     FROM said s JOIN overview_entries p ON p.account_id = %(account)s AND p.kind = 'publication' AND p.id = s.id
     WHERE s.kind = 'content' AND s.sector_id IS NOT NULL AND p.sector_id IS NULL
 )"""
@@ -123,7 +124,7 @@ WITH given AS (
     SELECT e.kind, e.id, 2 AS guard, NULL::uuid AS site_id, NULL::uuid AS sector_id, NULL::uuid AS parent_id,
         NULL::text AS text, NULL::text AS label, %(ended)s::text AS status, NULL::boolean AS archived,
         NULL::bigint AS amount, NULL::integer AS failed, NULL::integer AS text_version, NULL::integer AS live_version,
-        NULL::integer AS live_guard, NULL::tsvector AS words
+        NULL::integer AS live_guard, NULL::tsvector AS words, %(at)s AS made_at, %(at)s AS said_at
     FROM overview_entries e
     WHERE e.account_id = %(account)s AND e.parent_id = %(ends)s AND e.kind = 'ai_item' AND e.guard < 2
 )"""
@@ -139,7 +140,7 @@ _MERGE = f"""
 ), after AS (
     INSERT INTO overview_entries AS e (account_id, kind, id, guard, live_version, live_guard, made_at, said_at,
         {", ".join(_MERGED)})
-    SELECT %(account)s, kind, id, guard, live_version, live_guard, %(at)s, %(at)s, {", ".join(_MERGED)} FROM given
+    SELECT %(account)s, kind, id, guard, live_version, live_guard, made_at, said_at, {", ".join(_MERGED)} FROM given
     ON CONFLICT (account_id, kind, id) DO UPDATE SET
         {_RIGHT},
         live_version = CASE WHEN excluded.live_guard > coalesce(e.live_guard, 0) THEN excluded.live_version
@@ -158,9 +159,9 @@ GROUP BY kind, site_id, sector_id, made_on, coalesce(label, ''), coalesce(shown,
 HAVING sum(step) <> 0 OR sum(step * coalesce(amount, 0)) <> 0
 ON CONFLICT (account_id, kind, site_id, sector_id, made_on, label, status) DO UPDATE SET
     entries = c.entries + excluded.entries, amount = c.amount + excluded.amount
-"""
+"""  # noqa: S608  # what is put in are the names above
 
-_SPELL = f"""
+_SPELL = """
 WITH new AS (
     INSERT INTO overview_spellings (account_id, key, word)
     SELECT %(account)s, word, word FROM unnest(%(words)s::text[]) AS w (word)
@@ -168,7 +169,7 @@ WITH new AS (
 )
 INSERT INTO overview_spellings (account_id, key, word)
 SELECT DISTINCT %(account)s::uuid, left(word, at - 1) || substr(word, at + 1), word
-FROM new, generate_series(1, length(word)) AS at WHERE length(word) >= {SHORTEST_MISTYPED}
+FROM new, generate_series(1, length(word)) AS at WHERE length(word) >= %(shortest)s
 ON CONFLICT DO NOTHING
 """
 
@@ -199,7 +200,8 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
             await sql.execute(_ENDED + _MERGE, stamp | {"ends": seen.ends, "ended": seen.ended})
         texts = (entry.text for entry in said.values() if entry.kind in SEARCHED and entry.text)
         if words := sorted({word for text in texts for word in words_of(text)}):
-            await sql.execute(_SPELL, {"account": fact.account_id, "words": words})
+            spelled = {"account": fact.account_id, "words": words, "shortest": SHORTEST_MISTYPED}
+            await sql.execute(_SPELL, spelled)
         about = seen.entries[0] if seen.entries else None
         note = {
             "event": UUID(fact.stream.partition("-")[2]),
