@@ -43,7 +43,8 @@ _ENTRIES = f"""
 INSERT INTO overview_entries (account_id, kind, id, site_id, sector_id, text, status, archived, amount, guard, words,
     made_at, said_at)
 SELECT '{TENANT}', kind, id, site_id, sector_id, text, status, false, 1, 1,
-    array_to_tsvector(ARRAY['@{TENANT}', '=' || kind] || string_to_array(text, ' ')), at, at
+    array_to_tsvector(ARRAY(
+        SELECT '{TENANT.hex}/' || kind || '/' || word FROM unnest(string_to_array(text, ' ')) AS w (word))), at, at
 FROM (
     SELECT {_KIND} AS kind, uuidv7() AS id,
         ('00000000-0000-7000-8000-' || lpad(to_hex(n %% {SITES}), 12, '0'))::uuid AS site_id,

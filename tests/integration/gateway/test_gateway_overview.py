@@ -38,7 +38,7 @@ from common.operate.projections import verify
 from gateway.app import MODEL
 from gateway.overview.reactions import seen
 from gateway.overview.search import search
-from gateway.overview.views import PROJECTION, Within
+from gateway.overview.views import PROJECTION, Within, lexeme
 
 from tests.integration.gateway.running import Gateway, Tenant
 from tests.support.misspellings import keywords, labelled
@@ -157,7 +157,7 @@ async def rows(gateway: Gateway, account_id: UUID, *tables: str) -> Counter[str]
             counts = "entries <> 0" if table == "counts" else "true"
             query = f"SELECT (to_jsonb(t) - 'account_id')::text AS row FROM overview_{table} t WHERE {counts}"
             found = await tx.all(query)
-            counted.update(f"{table} {each['row']}".replace(str(account_id), "") for each in found)
+            counted.update(f"{table} {each['row']}".replace(account_id.hex, "") for each in found)
     return counted
 
 
@@ -330,10 +330,12 @@ class TestWhoSeesIt:
         self, gateway: Gateway, tenant: Tenant, place: Place
     ) -> None:
         other = await gateway.register()
-        query = "SELECT * FROM overview_found('{content}', '''crane'' | ''=content''', NULL, NULL, NULL, 10)"
+        wanted = {"content": f"'{lexeme(tenant.account_id, 'content', 'crane')}'"}
         for account, rows in ((tenant.account_id, 1), (other.account_id, 0)):
             async with gateway.runtime.database.transaction(account) as tx:
-                assert len(await tx.all(query)) == rows
+                query = "SELECT * FROM overview_found(%(kinds)s, %(wanted)s, NULL, NULL, NULL, 10)"
+                asked = {"kinds": list(wanted), "wanted": list(wanted.values())}
+                assert len(await tx.all(query, asked)) == rows
 
     async def test_an_editor_sees_the_granted_sites(self, gateway: Gateway, tenant: Tenant) -> None:
         async with tenant.client() as client:

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
-from common.database import Row, Sql
+from common.database import Row, Transaction
 
-from gateway.overview.views import Within, as_of, found, spelled_like
+from gateway.overview.views import Within, as_of, found, lexeme, spelled_like
 from gateway.overview.words import SHORTEST_KEY, marked, neighbours, words_of
 
 Match = Literal["exact", "prefix", "similar"]
@@ -29,10 +30,12 @@ class Found:
     highlight: str
 
 
-async def read_search(sql: Sql, text: str, kinds: Sequence[str], within: Within, most: int) -> dict[str, Any]:
+async def read_search(
+    tx: Transaction, text: str, kinds: Sequence[str], within: Within, most: int
+) -> dict[str, Any]:
     """At most so many results of each kind, and as of which positions."""
-    known = await as_of(sql)
-    by_kind = await search(sql, text, kinds, within, most)
+    known = await as_of(tx)
+    by_kind = await search(tx, text, kinds, within, most)
     return {
         "groups": [
             {
@@ -62,36 +65,37 @@ def _shown(found: Found) -> dict[str, Any]:
 
 
 async def search(
-    sql: Sql, text: str, kinds: Collection[str], within: Within, most: int
+    tx: Transaction, text: str, kinds: Collection[str], within: Within, most: int
 ) -> Mapping[str, Sequence[Found]]:
     """By kind the best matches first, one more than `most` where there are more. Every word of `text` must be matched."""
     words = words_of(text)[:MOST_QUERY_WORDS]
     if not words:
         return {kind: [] for kind in kinds}
     meant: dict[str, list[str]] = {word: [] for word in words}
-    rows = await found(sql, kinds, _wanted(meant), within, MOST_CANDIDATES)
+    rows = await found(tx, _wanted(tx.account_id, kinds, meant), within, MOST_CANDIDATES)
     by_kind = _by_kind(kinds, rows)
     if few := [kind for kind in kinds if len(by_kind[kind]) < most]:
         for word in words:
             if len(word) >= SHORTEST_KEY:
-                meant[word] = await spelled_like(sql, neighbours(word), MOST_MEANT)
+                meant[word] = await spelled_like(tx, neighbours(word), MOST_MEANT)
         if any(meant.values()):
-            by_kind |= _by_kind(few, await found(sql, few, _wanted(meant), within, MOST_CANDIDATES))
+            wanted = _wanted(tx.account_id, few, meant)
+            by_kind |= _by_kind(few, await found(tx, wanted, within, MOST_CANDIDATES))
     return {kind: _best(rows, meant, most) for kind, rows in by_kind.items()}
 
 
-def _wanted(meant: Mapping[str, Sequence[str]]) -> str:
-    """As a tsquery: of each word one of its forms. Words are letters and digits, so quoting them is enough."""
-    forms = (
-        " | ".join(
-            [
-                f"'{word}':*" if len(word) >= SHORTEST_PREFIX else f"'{word}'",
-                *(f"'{other}'" for other in others),
-            ]
-        )
-        for word, others in meant.items()
-    )
-    return " & ".join(f"({each})" for each in forms)
+def _wanted(account_id: UUID, kinds: Collection[str], meant: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """By kind a tsquery: of each word one of its forms. Words are letters and digits, so quoting them is enough."""
+
+    def any_form(kind: str, word: str, others: Sequence[str]) -> str:
+        own = f"'{lexeme(account_id, kind, word)}'"
+        forms = [f"{own}:*" if len(word) >= SHORTEST_PREFIX else own]
+        return " | ".join([*forms, *(f"'{lexeme(account_id, kind, other)}'" for other in others)])
+
+    return {
+        kind: " & ".join(f"({any_form(kind, word, others)})" for word, others in meant.items())
+        for kind in kinds
+    }
 
 
 def _by_kind(kinds: Collection[str], rows: Sequence[Row]) -> dict[str, list[Row]]:

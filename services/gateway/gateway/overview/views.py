@@ -6,7 +6,7 @@ what an entry was before and is after a statement, so that a fact applied twice 
 its tenant by the policy of the tables alone.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from common.views import among, uuid_column
+from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from gateway import metadata
@@ -217,8 +217,13 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
 def _row(entry: Entry, account_id: UUID) -> dict[str, object]:
     row: dict[str, object] = msgspec.to_builtins(entry)
     if entry.text is not None and entry.kind in SEARCHED:
-        row["words"] = [f"@{account_id}", f"={entry.kind}", *words_of(entry.text)]
+        row["words"] = [lexeme(account_id, entry.kind, word) for word in words_of(entry.text)]
     return row
+
+
+def lexeme(account_id: UUID, kind: str, word: str) -> str:
+    """A word as the index knows it: what other tenants and kinds have of it, a search does not even pass by."""
+    return f"{account_id.hex}/{kind}/{word}"
 
 
 PROJECTION = Projection(
@@ -233,97 +238,87 @@ class Within(msgspec.Struct, frozen=True):
     site_id: UUID | None = None
     sector_id: UUID | None = None
 
-    def of(self, table: sa.Table) -> "sa.ColumnElement[bool]":
-        conditions: list[sa.ColumnElement[bool]] = [sa.true()]
-        if self.sites is not None:
-            conditions.append(among(table.c.site_id, self.sites))
-        if self.site_id is not None:
-            conditions.append(table.c.site_id == self.site_id)
-        if self.sector_id is not None:
-            conditions.append(table.c.sector_id == self.sector_id)
-        return sa.and_(*conditions)
+    @property
+    def condition(self) -> str:
+        """As SQL with the names of `parameters`, only what restricts: so each has a plan of its own."""
+        asked = [sql for name, sql in _WITHIN.items() if getattr(self, name) is not None]
+        return " AND ".join(asked) or "true"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        sites = None if self.sites is None else list(self.sites)
+        return {"sites": sites, "site_id": self.site_id, "sector_id": self.sector_id}
 
 
-def _one_of(column: "sa.ColumnElement[str]", values: Collection[str]) -> "sa.ColumnElement[bool]":
-    return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+_WITHIN = {
+    "sites": "site_id = ANY (%(sites)s::uuid[])",
+    "site_id": "site_id = %(site_id)s::uuid",
+    "sector_id": "sector_id = %(sector_id)s::uuid",
+}
+
+# Plain SQL: a dashboard asks eight times, and to compile that anew each time took longer than to answer it.
+_POSITIONS = "SELECT source, events, said_at AS at FROM overview_positions ORDER BY source"
+_COUNTED = """
+SELECT @by, sum(entries)::bigint AS entries, sum(amount)::bigint AS amount FROM overview_counts
+WHERE kind = ANY (%(kinds)s::text[]) AND made_on >= %(since)s AND @within
+GROUP BY @by HAVING sum(entries) <> 0 ORDER BY @by
+"""
+_ACTIVITY = """
+SELECT source, name, said_at, event_id, kind, id, site_id, sector_id, title, entries FROM overview_activity
+WHERE name <> ALL (%(quiet)s::text[]) AND @within ORDER BY said_at DESC, event_id DESC LIMIT %(most)s
+"""
+_RUNS = """
+SELECT id, site_id, sector_id, status, made_at FROM overview_entries
+WHERE kind = 'run' AND @within ORDER BY made_at DESC, id LIMIT %(most)s
+"""
+_STAGES = """
+SELECT parent_id, label, status, amount, failed FROM overview_entries
+WHERE parent_id = ANY (%(runs)s::uuid[]) AND kind = 'stage' ORDER BY label
+"""
+_LIKE = "SELECT DISTINCT word FROM overview_spellings WHERE key = ANY (%(keys)s::text[]) LIMIT %(most)s"
 
 
 async def as_of(sql: Sql) -> list[Row]:
     """How far each source has been heard. Read it first: what is read later is at least as new."""
-    columns = (positions.c.source, positions.c.events, positions.c.said_at.label("at"))
-    return await sql.all(sa.select(*columns).order_by(positions.c.source))
+    return await sql.all(_POSITIONS)
 
 
 async def counted(
-    sql: Sql, within: Within, kinds: Collection[str], *by: str, since: date | None = None
+    sql: Sql, within: Within, kinds: Collection[str], *by: str, since: date = date.min
 ) -> list[Row]:
     """How many entries of these kinds there are, and their amounts, by these columns of the counts."""
-    columns = [counts.c[name] for name in by]
-    query = (
-        sa.select(
-            *columns,
-            sa.cast(sa.func.sum(counts.c.entries), sa.BigInteger).label("entries"),
-            sa.cast(sa.func.sum(counts.c.amount), sa.BigInteger).label("amount"),
-        )
-        .where(_one_of(counts.c.kind, kinds), within.of(counts))
-        .group_by(*columns)
-        .order_by(*columns)
-    )
-    if since is not None:
-        query = query.where(counts.c.made_on >= since)
-    return [row for row in await sql.all(query) if row["entries"]]
+    query = _COUNTED.replace("@by", ", ".join(by)).replace("@within", within.condition)
+    return await sql.all(query, within.parameters | {"kinds": list(kinds), "since": since})
 
 
 async def newest_activity(sql: Sql, within: Within, most: int) -> list[Row]:
     """What happened last."""
-    query = (
-        sa.select(activity)
-        .where(~_one_of(activity.c.name, QUIET), within.of(activity))
-        .order_by(activity.c.said_at.desc(), activity.c.event_id.desc())
-        .limit(most)
-    )
-    return await sql.all(query)
+    query = _ACTIVITY.replace("@within", within.condition)
+    return await sql.all(query, within.parameters | {"quiet": list(QUIET), "most": most})
 
 
 async def newest_runs(sql: Sql, within: Within, most: int) -> tuple[list[Row], list[Row]]:
     """The pipeline runs begun last, and their stages."""
-    query = (
-        sa.select(entries)
-        .where(entries.c.kind == "run", within.of(entries))
-        .order_by(entries.c.made_at.desc(), entries.c.id)
-        .limit(most)
-    )
-    runs = await sql.all(query)
-    stages = sa.select(entries).where(
-        entries.c.kind == "stage", among(entries.c.parent_id, [run["id"] for run in runs])
-    )
-    return runs, await sql.all(stages.order_by(entries.c.label))
+    runs = await sql.all(_RUNS.replace("@within", within.condition), within.parameters | {"most": most})
+    if not runs:
+        return [], []
+    return runs, await sql.all(_STAGES, {"runs": [run["id"] for run in runs]})
 
 
 async def spelled_like(sql: Sql, keys: Collection[str], most: int) -> list[str]:
     """Words of the account's texts that are found under one of the keys."""
-    query = sa.select(spellings.c.word).where(_one_of(spellings.c.key, keys))
-    rows = await sql.all(query.distinct().limit(most))
-    return [row["word"] for row in rows]
+    return [row["word"] for row in await sql.all(_LIKE, {"keys": list(keys), "most": most})]
 
 
 _FIND = """
 SELECT e.kind, e.id, e.site_id, e.sector_id, e.text, e.shown, e.said_at
-FROM overview_found(%(kinds)s::text[], %(wanted)s, %(sites)s::uuid[], %(site_id)s::uuid, %(sector_id)s::uuid, %(most)s) AS f
+FROM overview_found(%(kinds)s::text[], %(wanted)s::text[], %(sites)s::uuid[], %(site_id)s::uuid, %(sector_id)s::uuid,
+    %(most)s) AS f
 JOIN overview_entries e USING (kind, id)
 """
 
 
-async def found(sql: Sql, kinds: Collection[str], wanted: str, within: Within, most: int) -> list[Row]:
-    """At most so many entries of each kind whose words match the text of a tsquery, in no order."""
-    return await sql.all(
-        _FIND,
-        {
-            "kinds": list(kinds),
-            "wanted": wanted,
-            "sites": None if within.sites is None else list(within.sites),
-            "site_id": within.site_id,
-            "sector_id": within.sector_id,
-            "most": most,
-        },
-    )
+async def found(sql: Sql, wanted: Mapping[str, str], within: Within, most: int) -> list[Row]:
+    """Of each kind at most so many entries whose words match its text of a tsquery of lexemes, in no order."""
+    asked = {"kinds": list(wanted), "wanted": list(wanted.values()), "most": most}
+    return await sql.all(_FIND, asked | within.parameters)

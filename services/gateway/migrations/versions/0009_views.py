@@ -95,15 +95,15 @@ CALL guard_tenant('overview_spellings');
 
 -- Under row-level security an index serves no operator that might leak what it compares, and @@ is such a one. So the
 -- owner looks the ids up, for this transaction's tenant only; the rows are then read by whoever asked, under his policy.
-CREATE FUNCTION overview_found(kinds text[], wanted text, sites uuid[], site uuid, sector uuid, most integer)
+CREATE FUNCTION overview_found(kinds text[], wanted text[], sites uuid[], site uuid, sector uuid, most integer)
 RETURNS TABLE (kind text, id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
     SELECT k.kind, found.id
-    FROM unnest(kinds) AS k (kind)
+    FROM unnest(kinds, wanted) AS k (kind, wanted)
     CROSS JOIN LATERAL (
         SELECT e.id FROM overview_entries e
-        WHERE e.words @@ format('''@%s'' & ''=%s'' & (%s)', current_setting('app.account_id'), k.kind, wanted)::tsquery
-          AND e.account_id = nullif(current_setting('app.account_id'), '')::uuid AND e.kind = k.kind
+        WHERE e.words @@ k.wanted::tsquery AND e.kind = k.kind
+          AND e.account_id = nullif(current_setting('app.account_id', true), '')::uuid
           AND e.archived IS NOT TRUE
           AND (sites IS NULL OR e.site_id = ANY (sites))
           AND (site IS NULL OR e.site_id = site) AND (sector IS NULL OR e.sector_id = sector)
