@@ -483,8 +483,8 @@ DEFECTS: tuple[Defect, ...] = (
         OWN_ROWS,
         "a search forgets which sites its caller was granted",
         "services/gateway/gateway/overview/views.py",
-        '"sites": None if within.sites is None else list(within.sites),',
-        '"sites": None,',
+        "sites = None if self.sites is None else list(self.sites)",
+        "sites = None",
         "tests/integration/gateway/test_gateway_overview.py::TestWhoSeesIt::test_an_editor_sees_the_granted_sites",
     ),
     Defect(
