@@ -13,7 +13,7 @@ from gateway.overview.words import SHORTEST_KEY, marked, neighbours, words_of
 Match = Literal["exact", "prefix", "similar"]
 GRADES: tuple[Match, ...] = ("exact", "prefix", "similar")
 
-MOST_CANDIDATES = 200
+MOST_CANDIDATES = 100
 """Of a kind, from which the best are chosen: more are rarely looked at, and each is read and graded."""
 MOST_QUERY_WORDS = 10
 MOST_MEANT = 20
@@ -72,24 +72,26 @@ async def search(
     if not words:
         return {kind: [] for kind in kinds}
     meant: dict[str, list[str]] = {word: [] for word in words}
-    rows = await found(tx, _wanted(tx.account_id, kinds, meant), within, MOST_CANDIDATES)
+    exactly = _wanted(tx.account_id, kinds, meant, beginnings=False)
+    rows = await found(tx, exactly, within, MOST_CANDIDATES)
     by_kind = _by_kind(kinds, rows)
-    if few := [kind for kind in kinds if len(by_kind[kind]) < most]:
+    if few := [kind for kind in kinds if len(by_kind[kind]) <= most]:
         for word in words:
             if len(word) >= SHORTEST_KEY:
                 meant[word] = await spelled_like(tx, neighbours(word), MOST_MEANT)
-        if any(meant.values()):
-            wanted = _wanted(tx.account_id, few, meant)
-            by_kind |= _by_kind(few, await found(tx, wanted, within, MOST_CANDIDATES))
+        loosely = _wanted(tx.account_id, few, meant, beginnings=True)
+        by_kind |= _by_kind(few, await found(tx, loosely, within, MOST_CANDIDATES))
     return {kind: _best(rows, meant, most) for kind, rows in by_kind.items()}
 
 
-def _wanted(account_id: UUID, kinds: Collection[str], meant: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _wanted(
+    account_id: UUID, kinds: Collection[str], meant: Mapping[str, Sequence[str]], *, beginnings: bool
+) -> dict[str, str]:
     """By kind a tsquery: of each word one of its forms. Words are letters and digits, so quoting them is enough."""
 
     def any_form(kind: str, word: str, others: Sequence[str]) -> str:
         own = f"'{lexeme(account_id, kind, word)}'"
-        forms = [f"{own}:*" if len(word) >= SHORTEST_PREFIX else own]
+        forms = [f"{own}:*" if beginnings and len(word) >= SHORTEST_PREFIX else own]
         return " | ".join([*forms, *(f"'{lexeme(account_id, kind, other)}'" for other in others)])
 
     return {
