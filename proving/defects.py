@@ -215,6 +215,15 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/integration/billing/test_billing_wallet.py::test_views_applied_twice_change_nothing",
     ),
     Defect(
+        "dashboard-counts-twice",
+        VIEWS,
+        "a dashboard does not take back what an entry counted as before",
+        "services/gateway/gateway/overview/views.py",
+        "SELECT b.*, -1 FROM before b",
+        "SELECT b.*, 0 FROM before b",
+        "tests/integration/gateway/test_gateway_overview.py::TestTheViews::test_change_nothing_when_a_fact_is_applied_twice",
+    ),
+    Defect(
         "outbox-by-last-position",
         SAID,
         "the relay reads above the last position it has seen",
@@ -477,6 +486,15 @@ DEFECTS: tuple[Defect, ...] = (
         "for listener in self._listeners.get(account_id, ()):\n            if len(",
         "for listener in set().union(*self._listeners.values()):\n            if len(",
         "tests/integration/gateway/test_gateway_activity.py::TestLiveUpdates::test_say_progress_to_its_account_only",
+    ),
+    Defect(
+        "search-of-every-site",
+        OWN_ROWS,
+        "a search forgets which sites its caller was granted",
+        "services/gateway/gateway/overview/views.py",
+        "sites = None if self.sites is None else list(self.sites)",
+        "sites = None",
+        "tests/integration/gateway/test_gateway_overview.py::TestWhoSeesIt::test_an_editor_sees_the_granted_sites",
     ),
     Defect(
         "secret-opens-anywhere",

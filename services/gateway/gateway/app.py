@@ -54,6 +54,10 @@ from gateway.notifications import jobs as notifications_jobs
 from gateway.notifications import views as notifications_views
 from gateway.notifications.decisions import NOTICES
 from gateway.notifications.reactions import notices
+from gateway.overview import api as overview_api
+from gateway.overview import views as overview_views
+from gateway.overview.decisions import OVERVIEW
+from gateway.overview.reactions import seen
 from gateway.parts import PartsOf, make_parts
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
@@ -90,6 +94,7 @@ MODEL = ServiceModel(
         INDUSTRIES,
         SEED_KEYWORDS,
         NOTICES,
+        OVERVIEW,
     ),
     publish=publish,
     projections=(
@@ -106,6 +111,7 @@ MODEL = ServiceModel(
         industries_views.PROJECTION,
         seed_keywords_views.PROJECTION,
         notifications_views.PROJECTION,
+        overview_views.PROJECTION,
     ),
     replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS),
 )
@@ -150,7 +156,7 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live).include([notices])
+    return reactions(_parts(runtime).live).include([notices, seen])
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -164,6 +170,7 @@ _ROUTERS: tuple[Any, ...] = (
     modules_api.router,
     activity_api.router,
     notifications_api.router,
+    overview_api.router,
     tracking_api.router,
     prompts_api.router,
     authors_api.router,
@@ -207,6 +214,7 @@ SERVICE = Service(
     name="gateway",
     model=MODEL,
     reactions=Reactions().include([notes, notices]),
+    reactions=Reactions().include([notes, seen]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from benchmarks import append, command, growth, load, rebuild
+from benchmarks import append, command, growth, load, overview, rebuild
 from benchmarks.pairs import Figure
 from benchmarks.parts import Parts
 from tests.support.database import PostgresServer
@@ -20,6 +20,7 @@ def parts(postgres: PostgresServer) -> Iterator[Parts]:
             patched.setattr(module, "TURNS", 1)
         patched.setattr(growth, "SMALL", 2_000)
         patched.setattr(load, "LONG", 300)
+        patched.setattr(overview, "TIMES", 10)
         yield parts
 
 
@@ -38,6 +39,8 @@ def parts(postgres: PostgresServer) -> Iterator[Parts]:
         rebuild.written,
         growth.appends,
         growth.lists,
+        overview.dashboards,
+        overview.searches,
     ],
     ids=lambda measure: f"{measure.__module__.partition('.')[2]}.{measure.__name__}",
 )

@@ -107,6 +107,8 @@ integration/webhooks/wordpress/             -        webhook  -          -
 publisher/publications/                     read     approve  approve    approve
 events/                                     read     -        -          -
 notifications/                              self     self     self       -
+dashboard/                                  read     -        -          -
+search/                                     read     -        -          -
 admin/                                      staff    staff    staff      staff
 """
 """Below /api/v1/. A row counts for its path and everything below it, except what has a longer row; {} is any id."""

@@ -26,7 +26,7 @@ class KeywordItem(msgspec.Struct, frozen=True, kw_only=True):
     cluster_id: UUID | None = None
 
 
-@contract(by=("planner",), heard_by=())
+@contract(by=("planner",), heard_by=("gateway",))
 class KeywordsChanged(Contract, frozen=True, kw_only=True):
     """Up to 500 keywords of one sector as they are now."""
 
@@ -35,7 +35,7 @@ class KeywordsChanged(Contract, frozen=True, kw_only=True):
     keywords: tuple[KeywordItem, ...]
 
 
-@contract(by=("planner",), heard_by=())
+@contract(by=("planner",), heard_by=("gateway",))
 class KeywordsArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -72,14 +72,14 @@ class ClusterName(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-@contract(by=("planner",), heard_by=("writer",))
+@contract(by=("planner",), heard_by=("writer", "gateway"))
 class ClustersChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     clusters: tuple[ClusterName, ...]
 
 
-@contract(by=("planner",), heard_by=("writer",))
+@contract(by=("planner",), heard_by=("writer", "gateway"))
 class ClustersArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -117,21 +117,21 @@ class IdeaTitle(msgspec.Struct, frozen=True, kw_only=True):
     status: IdeaStatus
 
 
-@contract(by=("planner",), heard_by=())
+@contract(by=("planner",), heard_by=("gateway",))
 class IdeasChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     ideas: tuple[IdeaTitle, ...]
 
 
-@contract(by=("planner",), heard_by=())
+@contract(by=("planner",), heard_by=("gateway",))
 class IdeasArchived(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     idea_ids: tuple[UUID, ...]
 
 
-@contract(by=("planner",), heard_by=("writer",))
+@contract(by=("planner",), heard_by=("writer", "gateway"))
 class IdeasQueued(Contract, frozen=True, kw_only=True):
     """Ideas to become tasks; the writer makes one task per idea, once."""
 

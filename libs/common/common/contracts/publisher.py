@@ -38,7 +38,7 @@ class ContentPublished(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("publisher",), heard_by=("writer",))
+@contract(by=("publisher",), heard_by=("writer", "gateway"))
 class ContentUnpublished(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int

@@ -26,7 +26,7 @@ class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
     status: TaskStatus = "queued"
 
 
-@contract(by=("writer",), heard_by=("planner",))
+@contract(by=("writer",), heard_by=("planner", "gateway"))
 class TasksCreated(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
@@ -34,14 +34,14 @@ class TasksCreated(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=())
+@contract(by=("writer",), heard_by=("gateway",))
 class TasksChanged(Contract, frozen=True, kw_only=True):
     site_id: UUID
     sector_id: UUID
     tasks: tuple[TaskItem, ...]
 
 
-@contract(by=("writer",), heard_by=("planner",))
+@contract(by=("writer",), heard_by=("planner", "gateway"))
 class TaskFailed(Contract, frozen=True, kw_only=True):
     task_id: UUID
     operation_id: UUID
@@ -67,7 +67,7 @@ class ContentGenerated(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("publisher",))
+@contract(by=("writer",), heard_by=("publisher", "gateway"))
 class ContentChanged(Contract, frozen=True, kw_only=True):
     content_id: UUID
     site_id: UUID
@@ -77,7 +77,7 @@ class ContentChanged(Contract, frozen=True, kw_only=True):
     status: ContentStatus
 
 
-@contract(by=("writer",), heard_by=("planner",))
+@contract(by=("writer",), heard_by=("planner", "gateway"))
 class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -85,7 +85,7 @@ class ContentSubmittedForReview(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("publisher",))
+@contract(by=("writer",), heard_by=("publisher", "gateway"))
 class ContentApproved(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -94,7 +94,7 @@ class ContentApproved(Contract, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
-@contract(by=("writer",), heard_by=("planner", "publisher"))
+@contract(by=("writer",), heard_by=("planner", "publisher", "gateway"))
 class ContentRejected(Contract, frozen=True, kw_only=True):
     content_id: UUID
     version: int
@@ -102,12 +102,12 @@ class ContentRejected(Contract, frozen=True, kw_only=True):
     reason: str
 
 
-@contract(by=("writer",), heard_by=("planner", "publisher"))
+@contract(by=("writer",), heard_by=("planner", "publisher", "gateway"))
 class ContentArchived(Contract, frozen=True, kw_only=True):
     content_id: UUID
 
 
-@contract(by=("writer",), heard_by=("publisher",))
+@contract(by=("writer",), heard_by=("publisher", "gateway"))
 class ContentRestored(Contract, frozen=True, kw_only=True):
     """Back in the lists as it was, its approval too."""
 

@@ -1,0 +1,324 @@
+"""The tables of the views over all services, and how a fact changes them.
+
+An entry is merged column by column: of two facts about it the one with the greater `guard` is right, and the other one
+only says what the first does not speak of. So an entry is the same in whatever order events were heard. Counts move by
+what an entry was before and is after a statement, so that a fact applied twice counts once. Each search or count names
+its tenant by the policy of the tables alone.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from common.database import Row, Sql
+from common.eventsourcing.event import Recorded
+from common.model import Projection
+from common.views import uuid_column
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+from gateway import metadata
+from gateway.overview.decisions import OVERVIEW
+from gateway.overview.events import EntriesSeen, Entry
+from gateway.overview.words import SHORTEST_MISTYPED, words_of
+
+_MERGED = (
+    *("site_id", "sector_id", "parent_id", "text", "label", "status", "archived", "amount", "failed"),
+    *("text_version", "words"),
+)
+SEARCHED = ("keyword", "cluster", "idea", "task", "content")
+QUIET = ("CreditsDeducted",)
+"""Heard and counted, but nothing a person would call an activity of its own."""
+
+entries = sa.Table(
+    "overview_entries",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    uuid_column("id", primary_key=True),
+    uuid_column("site_id", nullable=True),
+    uuid_column("sector_id", nullable=True),
+    uuid_column("parent_id", nullable=True),
+    sa.Column("text", sa.Text),
+    sa.Column("label", sa.Text),
+    sa.Column("status", sa.Text),
+    sa.Column("archived", sa.Boolean),
+    sa.Column("amount", sa.BigInteger),
+    sa.Column("failed", sa.Integer),
+    sa.Column("text_version", sa.Integer),
+    sa.Column("live_version", sa.Integer),
+    sa.Column("guard", sa.Integer, nullable=False),
+    sa.Column("live_guard", sa.Integer),
+    sa.Column("words", TSVECTOR),
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("made_on", sa.Date),
+    sa.Column("shown", sa.Text),
+)
+counts = sa.Table(
+    "overview_counts",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    uuid_column("site_id", primary_key=True),
+    uuid_column("sector_id", primary_key=True),
+    sa.Column("made_on", sa.Date, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, primary_key=True),
+    sa.Column("entries", sa.BigInteger, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+)
+activity = sa.Table(
+    "overview_activity",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    uuid_column("event_id", primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("kind", sa.Text),
+    uuid_column("id", nullable=True),
+    uuid_column("site_id", nullable=True),
+    uuid_column("sector_id", nullable=True),
+    sa.Column("title", sa.Text),
+    sa.Column("entries", sa.Integer, nullable=False),
+)
+positions = sa.Table(
+    "overview_positions",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+)
+spellings = sa.Table(
+    "overview_spellings",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("word", sa.Text, primary_key=True),
+)
+
+_GIVEN = """
+WITH said AS (
+    SELECT * FROM jsonb_to_recordset(%(entries)s::jsonb) AS s (kind text, id uuid, guard integer, site_id uuid,
+        sector_id uuid, parent_id uuid, text text, label text, status text, archived boolean, amount bigint,
+        failed integer, text_version integer, live_version integer, live_guard integer, words text[])
+), given AS (
+    SELECT s.kind, s.id, coalesce(s.guard, 0) AS guard, s.site_id, coalesce(s.sector_id, c.sector_id) AS sector_id,
+        s.parent_id, s.text, s.label, s.status, s.archived, s.amount, s.failed, s.text_version, s.live_version,
+        s.live_guard, array_to_tsvector(s.words) AS words, %(at)s AS made_at, %(at)s AS said_at
+    FROM said s LEFT JOIN overview_entries c ON c.account_id = %(account)s AND c.kind = 'content' AND c.id = s.id
+        AND s.kind = 'publication'
+    UNION ALL
+    SELECT p.kind, p.id, 0, NULL, s.sector_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        p.made_at, p.said_at
+    FROM said s JOIN overview_entries p ON p.account_id = %(account)s AND p.kind = 'publication' AND p.id = s.id
+    WHERE s.kind = 'content' AND s.sector_id IS NOT NULL AND p.sector_id IS NULL
+)"""
+"""A publication lies in the sector of its article, whichever is heard first."""
+
+_ENDED = """
+WITH given AS (
+    SELECT e.kind, e.id, 2 AS guard, NULL::uuid AS site_id, NULL::uuid AS sector_id, NULL::uuid AS parent_id,
+        NULL::text AS text, NULL::text AS label, %(ended)s::text AS status, NULL::boolean AS archived,
+        NULL::bigint AS amount, NULL::integer AS failed, NULL::integer AS text_version, NULL::integer AS live_version,
+        NULL::integer AS live_guard, NULL::tsvector AS words, %(at)s AS made_at, %(at)s AS said_at
+    FROM overview_entries e
+    WHERE e.account_id = %(account)s AND e.parent_id = %(ends)s AND e.kind = 'ai_item' AND e.guard < 2
+)"""
+
+_RIGHT = ", ".join(
+    f"{name} = CASE WHEN excluded.guard > e.guard THEN coalesce(excluded.{name}, e.{name})"
+    f" ELSE coalesce(e.{name}, excluded.{name}) END"
+    for name in _MERGED
+)
+_MERGE = f"""
+, before AS (
+    SELECT e.* FROM overview_entries e JOIN given USING (kind, id) WHERE e.account_id = %(account)s
+), after AS (
+    INSERT INTO overview_entries AS e (account_id, kind, id, guard, live_version, live_guard, made_at, said_at,
+        {", ".join(_MERGED)})
+    SELECT %(account)s, kind, id, guard, live_version, live_guard, made_at, said_at, {", ".join(_MERGED)} FROM given
+    ON CONFLICT (account_id, kind, id) DO UPDATE SET
+        {_RIGHT},
+        live_version = CASE WHEN excluded.live_guard > coalesce(e.live_guard, 0) THEN excluded.live_version
+            ELSE e.live_version END,
+        guard = greatest(e.guard, excluded.guard), live_guard = greatest(e.live_guard, excluded.live_guard),
+        made_at = least(e.made_at, excluded.made_at), said_at = greatest(e.said_at, excluded.said_at)
+    RETURNING e.*
+), moved AS (
+    SELECT a.*, 1 AS step FROM after a UNION ALL SELECT b.*, -1 FROM before b
+)
+INSERT INTO overview_counts AS c (account_id, kind, site_id, sector_id, made_on, label, status, entries, amount)
+SELECT %(account)s, kind, site_id, sector_id, made_on, coalesce(label, ''), coalesce(shown, ''), sum(step),
+    sum(step * coalesce(amount, 0))
+FROM moved WHERE archived IS NOT TRUE AND site_id IS NOT NULL AND sector_id IS NOT NULL
+GROUP BY kind, site_id, sector_id, made_on, coalesce(label, ''), coalesce(shown, '')
+HAVING sum(step) <> 0 OR sum(step * coalesce(amount, 0)) <> 0
+ON CONFLICT (account_id, kind, site_id, sector_id, made_on, label, status) DO UPDATE SET
+    entries = c.entries + excluded.entries, amount = c.amount + excluded.amount
+"""  # noqa: S608  # what is put in are the names above
+
+_SPELL = """
+WITH new AS (
+    INSERT INTO overview_spellings (account_id, key, word)
+    SELECT %(account)s, word, word FROM unnest(%(words)s::text[]) AS w (word)
+    ON CONFLICT DO NOTHING RETURNING word
+)
+INSERT INTO overview_spellings (account_id, key, word)
+SELECT DISTINCT %(account)s::uuid, left(word, at - 1) || substr(word, at + 1), word
+FROM new, generate_series(1, length(word)) AS at WHERE length(word) >= %(shortest)s
+ON CONFLICT DO NOTHING
+"""
+
+_NOTE = """
+WITH new AS (
+    INSERT INTO overview_activity (account_id, event_id, source, name, said_at, kind, id, site_id, sector_id, title, entries)
+    SELECT %(account)s, %(event)s, %(source)s, %(name)s, %(at)s, about.kind, about.id, e.site_id, e.sector_id,
+        coalesce(e.text, e.label), %(count)s
+    FROM (SELECT %(kind)s::text AS kind, %(id)s::uuid AS id) AS about
+    LEFT JOIN overview_entries e ON e.account_id = %(account)s AND e.kind = about.kind AND e.id = about.id
+    ON CONFLICT DO NOTHING RETURNING source, said_at
+)
+INSERT INTO overview_positions AS p (account_id, source, events, said_at)
+SELECT %(account)s, source, 1, said_at FROM new
+ON CONFLICT (account_id, source) DO UPDATE SET
+    events = p.events + 1, said_at = greatest(p.said_at, excluded.said_at)
+"""
+
+
+async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
+    for fact in recorded:
+        seen = fact.event
+        said = {(entry.kind, entry.id): entry for entry in seen.entries}
+        rows = [_row(entry, fact.account_id) for entry in said.values()]
+        stamp = {"account": fact.account_id, "at": seen.said_at}
+        await sql.execute(_GIVEN + _MERGE, stamp | {"entries": msgspec.json.encode(rows).decode()})
+        if seen.ends is not None:
+            await sql.execute(_ENDED + _MERGE, stamp | {"ends": seen.ends, "ended": seen.ended})
+        texts = (entry.text for entry in said.values() if entry.kind in SEARCHED and entry.text)
+        if words := sorted({word for text in texts for word in words_of(text)}):
+            spelled = {"account": fact.account_id, "words": words, "shortest": SHORTEST_MISTYPED}
+            await sql.execute(_SPELL, spelled)
+        about = seen.entries[0] if seen.entries else None
+        note = {
+            "event": UUID(fact.stream.partition("-")[2]),
+            "source": seen.source,
+            "name": seen.name,
+            "count": len(said),
+            "kind": about.kind if about else None,
+            "id": about.id if about else None,
+        }
+        await sql.execute(_NOTE, stamp | note)
+
+
+def _row(entry: Entry, account_id: UUID) -> dict[str, object]:
+    row: dict[str, object] = msgspec.to_builtins(entry)
+    if entry.text is not None and entry.kind in SEARCHED:
+        row["words"] = [lexeme(account_id, entry.kind, word) for word in words_of(entry.text)]
+    return row
+
+
+def lexeme(account_id: UUID, kind: str, word: str) -> str:
+    """A word as the index knows it: what other tenants and kinds have of it, a search does not even pass by."""
+    return f"{account_id.hex}/{kind}/{word}"
+
+
+PROJECTION = Projection(
+    "overview", (OVERVIEW.category,), (entries, counts, activity, positions, spellings), apply
+)
+
+
+class Within(msgspec.Struct, frozen=True):
+    """Which rows are asked for: those of the sites a caller may see (None: all), and of one site or sector of these."""
+
+    sites: frozenset[UUID] | None = None
+    site_id: UUID | None = None
+    sector_id: UUID | None = None
+
+    @property
+    def condition(self) -> str:
+        """As SQL with the names of `parameters`, only what restricts: so each has a plan of its own."""
+        asked = [sql for name, sql in _WITHIN.items() if getattr(self, name) is not None]
+        return " AND ".join(asked) or "true"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        sites = None if self.sites is None else list(self.sites)
+        return {"sites": sites, "site_id": self.site_id, "sector_id": self.sector_id}
+
+
+_WITHIN = {
+    "sites": "site_id = ANY (%(sites)s::uuid[])",
+    "site_id": "site_id = %(site_id)s::uuid",
+    "sector_id": "sector_id = %(sector_id)s::uuid",
+}
+
+# Plain SQL: a dashboard asks eight times, and to compile that anew each time took longer than to answer it.
+_POSITIONS = "SELECT source, events, said_at AS at FROM overview_positions ORDER BY source"
+_COUNTED = """
+SELECT @by, sum(entries)::bigint AS entries, sum(amount)::bigint AS amount FROM overview_counts
+WHERE kind = ANY (%(kinds)s::text[]) AND made_on >= %(since)s AND @within
+GROUP BY @by HAVING sum(entries) <> 0 ORDER BY @by
+"""
+_ACTIVITY = """
+SELECT source, name, said_at, event_id, kind, id, site_id, sector_id, title, entries FROM overview_activity
+WHERE name <> ALL (%(quiet)s::text[]) AND @within ORDER BY said_at DESC, event_id DESC LIMIT %(most)s
+"""
+_RUNS = """
+SELECT id, site_id, sector_id, status, made_at FROM overview_entries
+WHERE kind = 'run' AND @within ORDER BY made_at DESC, id LIMIT %(most)s
+"""
+_STAGES = """
+SELECT parent_id, label, status, amount, failed FROM overview_entries
+WHERE parent_id = ANY (%(runs)s::uuid[]) AND kind = 'stage' ORDER BY label
+"""
+_LIKE = "SELECT DISTINCT word FROM overview_spellings WHERE key = ANY (%(keys)s::text[]) LIMIT %(most)s"
+
+
+async def as_of(sql: Sql) -> list[Row]:
+    """How far each source has been heard. Read it first: what is read later is at least as new."""
+    return await sql.all(_POSITIONS)
+
+
+async def counted(
+    sql: Sql, within: Within, kinds: Collection[str], *by: str, since: date = date.min
+) -> list[Row]:
+    """How many entries of these kinds there are, and their amounts, by these columns of the counts."""
+    query = _COUNTED.replace("@by", ", ".join(by)).replace("@within", within.condition)
+    return await sql.all(query, within.parameters | {"kinds": list(kinds), "since": since})
+
+
+async def newest_activity(sql: Sql, within: Within, most: int) -> list[Row]:
+    """What happened last."""
+    query = _ACTIVITY.replace("@within", within.condition)
+    return await sql.all(query, within.parameters | {"quiet": list(QUIET), "most": most})
+
+
+async def newest_runs(sql: Sql, within: Within, most: int) -> tuple[list[Row], list[Row]]:
+    """The pipeline runs begun last, and their stages."""
+    runs = await sql.all(_RUNS.replace("@within", within.condition), within.parameters | {"most": most})
+    if not runs:
+        return [], []
+    return runs, await sql.all(_STAGES, {"runs": [run["id"] for run in runs]})
+
+
+async def spelled_like(sql: Sql, keys: Collection[str], most: int) -> list[str]:
+    """Words of the account's texts that are found under one of the keys."""
+    return [row["word"] for row in await sql.all(_LIKE, {"keys": list(keys), "most": most})]
+
+
+_FIND = """
+SELECT e.kind, e.id, e.site_id, e.sector_id, e.text, e.shown, e.said_at
+FROM overview_found(%(kinds)s::text[], %(wanted)s::text[], %(sites)s::uuid[], %(site_id)s::uuid, %(sector_id)s::uuid,
+    %(most)s) AS f
+JOIN overview_entries e USING (kind, id)
+"""
+
+
+async def found(sql: Sql, wanted: Mapping[str, str], within: Within, most: int) -> list[Row]:
+    """Of each kind at most so many entries whose words match its text of a tsquery of lexemes, in no order."""
+    asked = {"kinds": list(wanted), "wanted": list(wanted.values()), "most": most}
+    return await sql.all(_FIND, asked | within.parameters)

@@ -1,0 +1,258 @@
+"""What the views over all services make of an event and of a text."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgspec
+import pytest
+from common.contracts import Contract, billing, operations, planner, publisher, writer
+from common.contracts.operations import Charge, OperationItem, Usage
+from common.ids import new_id, stable_id
+from common.messaging.envelope import Heard
+from common.testing import given
+from gateway.overview.decisions import OVERVIEW, See
+from gateway.overview.events import EntriesSeen, Entry
+from gateway.overview.sights import FAILED, RUNNING, SEEN, SUCCEEDED, sight_of
+from gateway.overview.words import LONGEST_WORD, MOST_WORDS, marked, neighbours, words_of
+
+from tests.support.golden import example
+from tests.support.misspellings import HOW_MANY, MISTAKES, labelled, misspellings
+
+SITE, SECTOR, A, B, RUN = (new_id() for _ in range(5))
+PLACE: dict[str, Any] = {"site_id": SITE, "sector_id": SECTOR}
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+USAGE = Usage(provider="local", model="local")
+CHARGE = Charge(kind="ideas", units=1)
+
+
+def heard(data: Contract, version: int = 7) -> Heard[Any]:
+    return Heard(
+        data=data,
+        type="",
+        source="planner",
+        account_id=new_id(),
+        event_id=new_id(),
+        subject=f"any-{A}",
+        version=version,
+        time=NOW,
+        correlation_id=None,
+        traceparent=None,
+    )
+
+
+def said(data: Contract) -> tuple[Entry, ...]:
+    return sight_of(heard(data)).entries
+
+
+class TestAnEvent:
+    sight = EntriesSeen(source="planner", name="KeywordsChanged", said_at=NOW, entries=())
+
+    def test_is_seen_once(self) -> None:
+        given(OVERVIEW)().when(See(self.sight)).then(self.sight)
+        given(OVERVIEW)(self.sight).when(See(self.sight)).then_nothing()
+
+    @pytest.mark.parametrize("contract", SEEN, ids=lambda contract: contract.__name__)
+    def test_of_every_kind_is_about_something(self, contract: type[Contract]) -> None:
+        made: Any = contract
+        sight = sight_of(heard(cast("Contract", example(made))))
+        assert sight.entries
+        assert (sight.source, sight.name, sight.said_at) == ("planner", contract.__name__, NOW)
+        assert msgspec.json.decode(msgspec.json.encode(sight), type=EntriesSeen) == sight
+
+
+class TestWhatThePlannerSays:
+    def test_a_keyword(self) -> None:
+        item = planner.KeywordItem(keyword_id=A, keyword="crane", status="mapped")
+        (entry,) = said(planner.KeywordsChanged(keywords=(item,), **PLACE))
+        assert entry == Entry(
+            kind="keyword", id=A, guard=7, text="crane", status="mapped", archived=False, **PLACE
+        )
+
+    def test_what_is_archived_keeps_its_text(self) -> None:
+        for contract, kind in (
+            (planner.KeywordsArchived(keyword_ids=(A,), **PLACE), "keyword"),
+            (planner.ClustersArchived(cluster_ids=(A,), **PLACE), "cluster"),
+            (planner.IdeasArchived(idea_ids=(A,), **PLACE), "idea"),
+        ):
+            (entry,) = said(contract)
+            assert (entry.kind, entry.id, entry.archived, entry.text) == (kind, A, True, None)
+
+    def test_a_queued_idea(self) -> None:
+        idea = planner.IdeaItem(
+            idea_id=A,
+            cluster_id=B,
+            title="How",
+            description="",
+            content_type="post",
+            content_structure="guide",
+            target_keywords=(),
+            word_count=900,
+        )
+        (entry,) = said(planner.IdeasQueued(ideas=(idea,), **PLACE))
+        assert (entry.text, entry.status) == ("How", "queued")
+
+    def test_how_a_run_goes(self) -> None:
+        statuses = [
+            said(contract)[0].status
+            for contract in (
+                planner.PipelineRunStarted(run_id=RUN, auto_approve=False, **PLACE),
+                planner.PipelineRunPaused(run_id=RUN),
+                planner.PipelineRunResumed(run_id=RUN),
+                planner.PipelineRunCancelled(run_id=RUN),
+                planner.PipelineRunFinished(run_id=RUN, outcome="failed"),
+            )
+        ]
+        assert statuses == ["running", "paused", "running", "cancelled", "failed"]
+
+    def test_a_stage_of_a_run(self) -> None:
+        started = said(planner.PipelineStageStarted(run_id=RUN, stage=4, items=(A, B), **PLACE))[1]
+        finished = said(planner.PipelineStageFinished(run_id=RUN, stage=4, items=2, failed=1, credits=5))[1]
+        assert started.id == finished.id == stable_id(RUN, 4)
+        assert (started.status, started.amount, started.failed) == ("running", 2, 0)
+        assert (finished.status, finished.amount, finished.failed) == ("finished", 2, 1)
+        assert started.parent_id == finished.parent_id == RUN
+
+
+class TestWhatTheWriterSays:
+    @pytest.mark.parametrize(
+        ("contract", "status"),
+        [
+            (writer.ContentSubmittedForReview(content_id=A, version=3, title="T"), "review"),
+            (writer.ContentApproved(content_id=A, version=3, title="T"), "review"),
+            (writer.ContentRejected(content_id=A, version=3, title="T", reason=""), "draft"),
+        ],
+    )
+    def test_where_an_article_stands(self, contract: Contract, status: str) -> None:
+        (entry,) = said(contract)
+        assert (entry.status, entry.text, entry.text_version) == (status, "T", 3)
+
+    def test_an_archived_article_comes_back(self) -> None:
+        assert said(writer.ContentArchived(content_id=A))[0].archived is True
+        assert said(writer.ContentRestored(content_id=A))[0].archived is False
+
+    def test_a_failed_task(self) -> None:
+        failed = writer.TaskFailed(task_id=A, operation_id=B, error_code="X", message="")
+        assert said(failed) == (Entry(kind="task", id=A, guard=7, status="failed"),)
+
+    def test_a_made_image(self) -> None:
+        prompts = writer.ImagePromptsGenerated(
+            operation_id=B,
+            item_id=A,
+            content_id=A,
+            images=(writer.ImageItem(image_id=A, image_type="featured", alt_text="", position=0),),
+            usage=USAGE,
+            charge=CHARGE,
+            **PLACE,
+        )
+        assert [(entry.kind, entry.status) for entry in said(prompts)] == [
+            ("image", "pending"),
+            ("ai_item", "succeeded"),
+        ]
+
+
+class TestWhatThePublisherSays:
+    def test_a_publication_is_compared_by_itself(self) -> None:
+        published = publisher.ContentPublished(
+            content_id=A, version=2, site_id=SITE, external_id="1", external_url="u"
+        )
+        content, publication = said(published)
+        assert (content.guard, content.live_version, content.live_guard) == (0, 2, 7)
+        assert (publication.kind, publication.status) == ("publication", "published")
+
+    def test_what_is_taken_down_is_not_live(self) -> None:
+        content, publication = said(publisher.ContentUnpublished(content_id=A, version=2, site_id=SITE))
+        assert (content.live_version, publication.status) == (0, "unpublished")
+
+
+class TestAPaidOperation:
+    def test_its_items_run_until_their_outcome(self) -> None:
+        items = tuple(OperationItem(item_id=id, charge=CHARGE) for id in (A, B))
+        requested = said(
+            operations.AIOperationRequested(
+                operation_id=RUN, function="generate_ideas", items=items, maximum=1, **PLACE
+            )
+        )
+        outcome = said(
+            planner.IdeasGenerated(operation_id=RUN, item_id=B, ideas=(), usage=USAGE, charge=CHARGE, **PLACE)
+        )
+        failed = said(
+            operations.AIOperationFailed(
+                operation_id=RUN, function="generate_ideas", item_id=B, error_code="X", message=""
+            )
+        )
+        assert [entry.kind for entry in requested] == ["operation", "ai_item", "ai_item"]
+        assert requested[2].id == outcome[0].id == failed[1].id
+        assert RUNNING == requested[2].guard < failed[1].guard == FAILED < outcome[0].guard == SUCCEEDED
+
+    def test_a_part_of_a_long_list_is_no_outcome(self) -> None:
+        part = planner.KeywordsClustered(
+            operation_id=RUN, item_id=A, clusters=(), unclustered=0, usage=USAGE, charge=None, **PLACE
+        )
+        assert said(part) == ()
+
+    def test_what_an_item_cost(self) -> None:
+        deducted = billing.CreditsDeducted(
+            operation_id=RUN, item_id=A, function="generate_ideas", amount=2_000, balance=0, available=0
+        )
+        assert (said(deducted)[1].amount, said(deducted)[1].status) == (2_000, None)
+
+    @pytest.mark.parametrize(
+        ("contract", "ended"),
+        [
+            (
+                operations.AIOperationFailed(
+                    operation_id=RUN, function="auto_cluster", item_id=None, error_code="X", message=""
+                ),
+                "failed",
+            ),
+            (
+                operations.AIOperationCancelled(operation_id=RUN, function="auto_cluster", reason=""),
+                "cancelled",
+            ),
+            (billing.CreditsRefused(operation_id=RUN, needed=2, available=1), "refused"),
+        ],
+    )
+    def test_ends_with_what_is_still_open(self, contract: Contract, ended: str) -> None:
+        sight = sight_of(heard(contract))
+        assert (sight.ends, sight.ended) == (RUN, ended)
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("Crane-Financing: 100%, crane", ["crane", "financing", "100"]),
+            ("Café CAFÉ cafe\u0301", ["cafe"]),
+            ("ＡＩ　Straße", ["ai", "strasse"]),
+            ("设备 loan融资", ["设", "备", "loan", "融", "资"]),
+            ("кран аренда", ["кран", "аренда"]),
+            ("… — '|&!:* \x00", []),
+        ],
+    )
+    def test_are_alike_in_every_spelling_of_a_script(self, text: str, words: list[str]) -> None:
+        assert words_of(text) == words
+
+    def test_have_bounds(self) -> None:
+        assert words_of("x" * 1_000) == ["x" * LONGEST_WORD]
+        assert len(words_of(" ".join(str(n) for n in range(1_000)))) == MOST_WORDS
+
+    def test_one_mistake_apart_share_a_key(self) -> None:
+        for typed in ("laon", "lon", "loaan", "losn", "lloan"):
+            assert set(neighbours(typed)) & set(neighbours("loan")), typed
+        assert not set(neighbours("crane")) & set(neighbours("loan"))
+        assert neighbours("seo") == ["seo"]
+
+    def test_are_marked_in_a_text_that_is_escaped(self) -> None:
+        text = marked("<b>Crane</b> & CRÄNE hire", lambda word: word == "crane")
+        assert text == "&lt;b&gt;<mark>Crane</mark>&lt;/b&gt; &amp; <mark>CRÄNE</mark> hire"
+
+
+class TestTheMisspellings:
+    def test_are_what_the_samples_and_the_seed_give(self) -> None:
+        assert labelled() == misspellings()
+
+    def test_have_as_many_of_each_mistake(self) -> None:
+        made = [mistake for _, _, mistake in labelled()]
+        assert {mistake: made.count(mistake) for mistake in MISTAKES} == dict.fromkeys(
+            MISTAKES, HOW_MANY // len(MISTAKES)
+        )
