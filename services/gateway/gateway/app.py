@@ -213,8 +213,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=Reactions().include([notes, notices]),
-    reactions=Reactions().include([notes, seen]),
+    reactions=Reactions().include([notes, notices, seen]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,
