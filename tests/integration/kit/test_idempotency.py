@@ -1,9 +1,10 @@
 """`Idempotency-Key`: one effect and one answer, however often and however close together it is asked."""
 
 import asyncio
+import json
 from collections import Counter
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -189,3 +190,33 @@ async def test_who_is_nobody_is_refused_by_the_route(api: ToyApi, toy_urls: Serv
     forged = {"X-Igny8-Identity": "a.b.c", "Idempotency-Key": "k"}
     assert (await api.client.post("/counters/", json={}, headers=forged)).status_code == 401
     assert counters(toy_urls) == []
+
+
+async def test_a_request_that_broke_off_in_its_body_leaves_its_key_alone(api: ToyApi) -> None:
+    """What of it had come is another body: the client's repetition would be refused for a day."""
+    account, said = new_id(), list[Any]()
+    body = json.dumps({"times": 3}).encode()
+    request = api.client.build_request(
+        "POST", "/counters/", headers=api.identity(account) | {"Idempotency-Key": "k"}, content=body
+    )
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": request.url.path,
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+    }
+    messages = iter(
+        [{"type": "http.request", "body": body[:5], "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    await api.app(scope, receive, send)
+    assert said == []
+    answer = await api.post(account, {"times": 3}, "k")
+    assert answer.status_code == 201, answer.text

@@ -101,10 +101,10 @@ class ToyApi:
         self._signer = IdentitySigner(private)
         self.temper = Temper()
         self.waiter = ReplicaWaiter(database)
-        app = make_app("toy", (router,))
-        app.state.runtime = _Runtime(database, self.waiter, IdentityVerifier(str(keys)), self.temper)
+        self.app = make_app("toy", (router,))
+        self.app.state.runtime = _Runtime(database, self.waiter, IdentityVerifier(str(keys)), self.temper)
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False),
             base_url="http://toy/api/v1/toy",
             timeout=30,
         )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.api.envelope import REPLAY, failure
@@ -52,7 +53,10 @@ class IdempotencyMiddleware:
                 400, "VALIDATION_ERROR", f"Idempotency-Key: at most {LONGEST_KEY} characters", errors={}
             )(scope, receive, send)
             return
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except ClientDisconnect:
+            return  # nobody waits for an answer, and its key stays free for the whole request
         if body is None:
             await failure(413, "BODY_TOO_LARGE", f"With an Idempotency-Key at most {LARGEST_BODY} bytes.")(
                 scope, receive, send
@@ -186,11 +190,13 @@ class _Replayed:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than may be kept."""
+    """The whole body; None when it is larger than may be kept. Raises ClientDisconnect where the rest will not come."""
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > LARGEST_BODY:
