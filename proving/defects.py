@@ -816,6 +816,15 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_KIT}/test_idempotency.py::test_a_request_that_takes_long_keeps_its_key",
     ),
     Defect(
+        "broken-off-body-taken-for-whole",
+        ONE_EFFECT,
+        "what came of a request that broke off takes its key for a day",
+        f"{_COMMON}/api/idempotency.py",
+        "            raise ClientDisconnect\n",
+        "            return b\"\".join(chunks)\n",
+        f"{_KIT}/test_idempotency.py::test_a_request_that_broke_off_in_its_body_leaves_its_key_alone",
+    ),
+    Defect(
         "new-ids-on-repetition",
         ONE_EFFECT,
         "a request that is repeated after a crash makes new ids",
