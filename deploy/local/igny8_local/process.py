@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,12 +35,12 @@ class Child:
         end_with_parent: signal.Signals = signal.SIGTERM,
     ) -> "Child":
         """Starts the command in a process group of its own; raises OSError where that fails."""
-        read, write = os.pipe()
-        try:
-            process = await asyncio.create_subprocess_exec(
+
+        def begin(output: int) -> Awaitable[asyncio.subprocess.Process]:
+            return asyncio.create_subprocess_exec(
                 *command,
                 stdin=subprocess.DEVNULL,
-                stdout=write,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
                 cwd=directory,
@@ -50,21 +50,26 @@ class Child:
                 process_group=0,
                 preexec_fn=leash(end_with_parent),
             )
-        except BaseException:
-            os.close(read)
-            raise
-        finally:
-            os.close(write)
-        return cls(process, asyncio.create_task(_copy(read, RotatingLog(log))))
+
+        return await cls._logged(log, begin)
 
     @classmethod
     async def fork(
         cls, module: str, *, log: Path, environment: Mapping[str, str], directory: Path
     ) -> "Child":
         """The same for a module of Python, without the time its libraries take; raises StackError where that fails."""
+        return await cls._logged(
+            log,
+            lambda output: Fork.start(module, environment=environment, directory=directory, output=output),
+        )
+
+    @classmethod
+    async def _logged(
+        cls, log: Path, begin: Callable[[int], Awaitable[asyncio.subprocess.Process | Fork]]
+    ) -> "Child":
         read, write = os.pipe()
         try:
-            process = await Fork.start(module, environment=environment, directory=directory, output=write)
+            process = await begin(write)
         except BaseException:
             os.close(read)
             raise
