@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from common import supervision
+from common.messaging.consumer import QUIET_SECONDS
 from common.supervision import Loop, comes
 
 from tests.parts.ports import eventually
@@ -272,6 +273,19 @@ async def test_one_that_hangs_turns_health_red(monkeypatch: pytest.MonkeyPatch) 
         now += supervision.SILENT_AFTER_SECONDS + 1
         assert not loop.healthy
         assert loop.detail == "no sign of life for 9 s"
+
+
+async def test_health_is_red_ten_seconds_after_the_last_work_at_the_latest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a clock of the test, so that a slow machine changes nothing: a consumer says that it lives until
+    `QUIET_SECONDS` after its last fetch, and no other loop says so without having done something."""
+    now = 100.0
+    monkeypatch.setattr(supervision, "monotonic", lambda: now)
+    async with running(forever) as loop:
+        await eventually(lambda: loop.healthy, what="it beats")
+        now += 10 - QUIET_SECONDS
+        assert not loop.healthy
 
 
 async def test_stopping_ends_it_for_good() -> None:
