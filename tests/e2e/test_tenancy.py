@@ -377,6 +377,29 @@ class TestAnEditorOfOneSite:
         }
         assert all(mine == all_of_them > 0 for mine, all_of_them in seen.values()), seen
 
+    def test_publishes_where_the_site_lets_its_editors(
+        self, editor: httpx.Client, as_them: httpx.Client, theirs: Known
+    ) -> None:
+        """After the grant above: what it sees and may not change is forbidden, and no more than that site is opened."""
+        site = f"/api/v1/account/sites/{theirs.by_path['/api/v1/account/sites/']}/"
+        integration = (
+            f"/api/v1/integration/integrations/{theirs.by_path['/api/v1/integration/integrations/']}/"
+        )
+        content = f"/api/v1/writer/content/{theirs.by_path['/api/v1/writer/content/']}/"
+
+        def asked() -> list[tuple[int, str | None]]:
+            answers = (
+                editor.post(f"{integration}test-connection/", json={}),
+                editor.post(f"{content}reject/", json={"reason": "It is out already."}),
+            )
+            return [(each.status_code, each.json().get("error_code")) for each in answers]
+
+        assert asked() == [(403, "FORBIDDEN")] * 2
+        assert as_them.patch(site, json={"editors_approve": True}).status_code == 200
+        assert asked() == [(200, None), (409, "INVALID_TRANSITION")]
+        assert as_them.patch(site, json={"editors_approve": False}).status_code == 200
+        assert asked() == [(403, "FORBIDDEN")] * 2
+
 
 def test_live_updates_tell_of_ones_own_things_only(
     shared: Shared, as_me: httpx.Client, theirs: Known

@@ -106,6 +106,23 @@ class TestSites:
         assert response.status_code == 400
         assert "wp_app_password" in response.json()["errors"]
 
+    async def test_have_a_default_sector_until_it_is_archived(self, tenant: Tenant) -> None:
+        async with tenant.client() as client:
+            site, other = await _site(client), await _site(client)
+            path = f"{SITES}{site['id']}/"
+            sector = (await client.post(f"{path}sectors/", json={"name": "A"})).json()["data"]["id"]
+            foreign = (await client.post(f"{SITES}{other['id']}/sectors/", json={"name": "A"})).json()["data"]
+            assert site["default_sector"] is None
+            assert (await client.patch(path, json={"default_sector": foreign["id"]})).status_code == 404
+            changed = (await client.patch(path, json={"default_sector": sector})).json()["data"]
+            assert changed["default_sector"] == sector
+            assert (await client.patch(path, json={"name": "B"})).json()["data"]["default_sector"] == sector
+            assert (await client.delete(f"{path}sectors/{sector}/")).status_code == 204
+            without = (await client.get(path)).json()["data"]
+            assert (without["default_sector"], without["version"] > changed["version"]) == (None, True)
+            refused = await client.post(SITES, json={"name": "C", "default_sector": sector})
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, ["default_sector"])
+
 
 class TestSectors:
     async def test_at_most_five_are_active_when_twenty_requests_race(self, tenant: Tenant) -> None:

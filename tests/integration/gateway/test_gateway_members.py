@@ -177,6 +177,19 @@ class TestSiteAccess:
         assert (found.role, [str(id) for id in found.site_ids]) == ("viewer", [site])
         assert (await callers.identify(f"Bearer {tenant.registered['access']}", "r-2")).site_ids is None
 
+    async def test_says_where_editors_approve(self, gateway: Gateway, tenant: Tenant) -> None:
+        first, second = await _site(tenant), await _site(tenant)
+        callers = gateway.app._callers  # type: ignore[attr-defined]
+        editor = await tenant.invite("editor", [first])
+        access = f"Bearer {editor.registered['access']}"
+        assert (await callers.identify(access, "r-1")).approving_site_ids == ()
+        for site in (first, second):  # the second one is not the editor's
+            assert (await _send(tenant, "PATCH", f"sites/{site}/", editors_approve=True)).status_code == 200
+        found = await callers.identify(access, "r-2")
+        assert [str(id) for id in found.approving_site_ids] == [first]
+        await _send(tenant, "DELETE", f"sites/{first}/")
+        assert (await callers.identify(access, "r-3")).approving_site_ids == ()
+
 
 class TestUsers:
     async def test_who_is_taken_out_is_out_at_once_and_may_come_back(

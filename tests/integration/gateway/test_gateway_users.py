@@ -8,6 +8,8 @@ import psycopg
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
 
+ME, SITES = "/api/v1/auth/me/", "/api/v1/account/sites/"
+
 
 async def _login(gateway: Gateway, email: str, password: str, address: str) -> httpx.Response:
     async with gateway.client(address=address) as client:
@@ -170,3 +172,34 @@ class TestProfile:
                 (f"user-{tenant.user_id}",),
             ).fetchone()
         assert row == (1,)
+
+    async def test_says_where_somebody_works(self, gateway: Gateway, tenant: Tenant) -> None:
+        async with tenant.client() as client, (await gateway.register()).client() as stranger:
+            first, second, foreign = [
+                (await http.post(SITES, json={"name": name})).json()["data"]["id"]
+                for http, name in ((client, "A"), (client, "B"), (stranger, "A"))
+            ]
+            made = await client.post(f"{SITES}{first}/sectors/", json={"name": "Sector"})
+            sector = made.json()["data"]["id"]
+
+            async def place(**body: str | None) -> tuple[str | None, str | None]:
+                response = await client.patch(ME, json=body)
+                assert response.status_code == 200, response.text
+                shown = (await client.get(ME)).json()["data"]
+                assert response.json()["data"] == shown
+                return shown["active_site"], shown["active_sector"]
+
+            assert await place() == (None, None)
+            assert (await client.patch(ME, json={"active_sector": sector})).status_code == 400
+            assert (await client.patch(ME, json={"active_site": foreign})).status_code == 404
+            both = {"active_site": second, "active_sector": sector}
+            assert (await client.patch(ME, json=both)).status_code == 404
+            assert await place(active_site=first, active_sector=sector) == (first, sector)
+            assert await place(first_name="Ada") == (first, sector)
+            assert await place(active_site=second) == (second, None)
+            assert await place(active_site=first, active_sector=sector) == (first, sector)
+            assert await place(active_sector=None) == (first, None)
+            assert await place(active_sector=sector) == (first, sector)
+            await client.delete(f"{SITES}{first}/")
+            assert (await client.get(ME)).json()["data"]["active_site"] is None
+            assert await place(active_site=None) == (None, None)

@@ -69,16 +69,18 @@ class Place:
         assert row is not None
         return row
 
-    def caller(self, *sites: UUID, role: str = "owner") -> CallerOf:
+    def caller(self, *sites: UUID, role: str = "owner", approving: tuple[UUID, ...] = ()) -> CallerOf:
+        """Of a route that asks for `approve`."""
         identity = Identity(
             account_id=self.tx.account_id,
             user_id=new_id(),
             role=role,
             site_ids=sites or None,
+            approving_site_ids=approving,
             request_id="r-1",
             accounts_version=0,
         )
-        return CallerOf(identity, None, "/things/")
+        return CallerOf(identity, None, "/things/", permission="approve")
 
     async def seen(self, caller: CallerOf, ids: list[UUID], *, archived: bool = False) -> list[str]:
         rows = await scope.require_rows(self.tx, THINGS, things, "Thing", ids, caller, archived=archived)
@@ -148,6 +150,20 @@ class TestScope:
         with pytest.raises(ApiError) as refused:
             await place.seen(place.caller(new_id()), [id], archived=True)
         assert (refused.value.status, str(id) in refused.value.message) == (404, True)
+
+    async def test_are_changed_where_their_site_lets_this_role(self, place: Place) -> None:
+        (id,) = await place.add("chair")
+        other = new_id()
+        editor = place.caller(place.site, other, role="editor", approving=(place.site,))
+        assert await place.seen(editor, [id]) == ["chair"]
+        scope.require_site(place.site, editor)
+        elsewhere = place.caller(place.site, other, role="editor", approving=(other,))
+        with pytest.raises(ApiError) as of_row:
+            await place.seen(elsewhere, [id])
+        with pytest.raises(ApiError) as of_site:
+            scope.require_site(place.site, elsewhere)
+        for refused in (of_row.value, of_site.value):
+            assert (refused.status, str(place.site) in refused.message) == (403, True)
 
     async def test_archived_ones_are_there_where_they_are_asked_for(self, place: Place) -> None:
         (id,) = await place.add("chair")

@@ -125,6 +125,33 @@ class TestWithASite:
         other = SiteAdded(OTHER, "Other", "other", "")
         given(ACCOUNT)(*REGISTERED, ADDED, other).when(ChangeSite(OTHER, slug="blog")).then_refused(SlugTaken)
 
+    def test_lets_its_editors_approve(self) -> None:
+        changed = SiteChanged(SITE, "Blog", "blog", "example.com", "", "active", True, True)
+        command = ChangeSite(SITE, editors_approve=True)
+        given(ACCOUNT)(*REGISTERED, ADDED).when(command).then(changed)
+        given(ACCOUNT)(*REGISTERED, ADDED, changed).when(command).then_nothing()
+        given(ACCOUNT)(*REGISTERED).when(AddSite(OTHER, "B", "b", editors_approve=True)).then(
+            SiteAdded(OTHER, "B", "b", "", editors_approve=True)
+        )
+
+    def test_has_a_default_sector_until_that_is_archived(self) -> None:
+        sector = SectorAdded(SECTOR, SITE, "Loans", "loans")
+        facts = (*REGISTERED, ADDED, sector)
+        command = ChangeSite(SITE, default_sector=SECTOR)
+        changed = SiteChanged(SITE, "Blog", "blog", "example.com", "", "active", True, False, SECTOR)
+        given(ACCOUNT)(*facts).when(command).then(changed)
+        given(ACCOUNT)(*facts, changed).when(command).then_nothing()
+        none = SiteChanged(SITE, "Blog", "blog", "example.com", "", "active", True)
+        given(ACCOUNT)(*facts, changed).when(ChangeSite(SITE, default_sector=None)).then(none)
+        archived = SectorArchived(SECTOR, SITE)
+        given(ACCOUNT)(*facts, changed, archived).when(ChangeSite(SITE, default_sector=None)).then_nothing()
+        given(ACCOUNT)(*facts, archived).when(command).then_refused(SectorMissing)
+
+    def test_of_another_site_is_no_default_sector(self) -> None:
+        other = (SiteAdded(OTHER, "Other", "other", ""), SectorAdded(SECTOR, OTHER, "Loans", "loans"))
+        command = ChangeSite(SITE, default_sector=SECTOR)
+        given(ACCOUNT)(*REGISTERED, ADDED, *other).when(command).then_refused(SectorMissing)
+
     def test_is_archived_once(self) -> None:
         given(ACCOUNT)(*REGISTERED, ADDED).when(ArchiveSite(SITE)).then(SiteArchived(SITE))
         given(ACCOUNT)(*REGISTERED, ADDED, SiteArchived(SITE)).when(ArchiveSite(SITE)).then_nothing()

@@ -9,6 +9,7 @@ from gateway.users.decisions import (
     USER,
     ChangePassword,
     ChangeProfile,
+    ChoosePlace,
     RegisterUser,
     RevokeSession,
     SignIn,
@@ -19,6 +20,7 @@ from gateway.users.decisions import (
 )
 from gateway.users.events import (
     PasswordChanged,
+    PlaceChosen,
     ProfileChanged,
     SessionRevoked,
     SignedIn,
@@ -28,17 +30,17 @@ from gateway.users.events import (
 )
 from gateway.users.sessions import RefreshToken, Standing, standing
 
-S = new_id()
+S, T = new_id(), new_id()
 REGISTERED = UserRegistered(new_id(), "index", "mail", "password", "owner", "first", "last")
 COMMANDS = [
     SignIn(S),
     SignOut(S),
     RevokeSession(S),
     ChangeProfile("a"),
+    ChoosePlace(T, None),
     SignOutEverywhere(),
     ChangePassword("p"),
 ]
-T = new_id()
 
 
 class TestWhenUnknown:
@@ -60,6 +62,11 @@ class TestWhenRegistered:
         given(USER)(REGISTERED).when(ChangeProfile(first_name_cipher="x")).then(ProfileChanged("x", "last"))
         given(USER)(REGISTERED).when(ChangeProfile("first", "last")).then_nothing()
         given(USER)(REGISTERED, ProfileChanged("a", "b")).when(ChangeProfile("a")).then_nothing()
+
+    def test_works_somewhere(self) -> None:
+        given(USER)(REGISTERED).when(ChoosePlace(S, T)).then(PlaceChosen(S, T))
+        given(USER)(REGISTERED, PlaceChosen(S, T)).when(ChoosePlace(S, T)).then_nothing()
+        given(USER)(REGISTERED, PlaceChosen(S, T)).when(ChoosePlace(S, None)).then(PlaceChosen(S, None))
 
     def test_signs_in_once_per_session(self) -> None:
         given(USER)(REGISTERED).when(SignIn(S)).then(SignedIn(S))

@@ -26,6 +26,8 @@ class CallerOf:
     path: str
     expected_versions: frozenset[int] | None = None
     """Of the resource that is to be changed, by `If-Match`; None: any. Compared by `common.api.scope`."""
+    permission: Permission = "read"
+    """What the route asks for. Where a role has it on some sites only, `common.api.scope` looks at the site of each row."""
 
     @property
     def account_id(self) -> UUID:
@@ -69,18 +71,26 @@ class CallerOf:
         sites = self.site_ids
         return sites is None or site_id in sites
 
-    def require(self, permission: Permission) -> None:
-        """Raises 403 where role or key lack it. Routes ask only for what follows from a request's content: what a route
-        asks for in any case stands in the table of common/auth/permissions.py, and was looked at before it began."""
+    def require(self, permission: Permission, site_id: UUID | None = None) -> None:
+        """Raises 403 where role or key lack it on the site, or, without a site, everywhere.
+
+        Routes ask only for what follows from a request's content: what a route asks for in any case stands in the table
+        of common/auth/permissions.py, and was looked at before it began.
+        """
         identity = self.identity
+        approving = identity.approving_site_ids
         if identity.api_key_id is not None:
             if not key_may(identity.scopes, permission):
                 raise forbidden(
                     f"The API key's scopes ({', '.join(identity.scopes)}) lack `{permission}`; use another key."
                 )
-        elif not may(identity.role, permission):
+        elif not may(identity.role, permission, editors_approve=bool(approving)):
             raise forbidden(
                 f"The role {identity.role} lacks `{permission}`; ask an owner or admin of the account."
+            )
+        elif site_id not in (None, *approving) and not may(identity.role, permission):
+            raise forbidden(
+                f"Site {site_id} does not let its editors do that (`{permission}`); ask an owner or admin."
             )
 
 
@@ -96,15 +106,16 @@ async def _caller(request: Request) -> CallerOf:
     if identity.route is not None:
         raise unauthorized("This token names a public route and stands for nobody.")
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))
+    asked = runtime.routes.asked(request.method, request.url.path)
+    if asked is None:
+        raise forbidden("Nobody may do this: the route has no row in the table of permissions.")
     caller = CallerOf(
         identity,
         request.headers.get("idempotency-key"),
         request.url.path,
         expected_versions(request.method, request.headers.get("if-match")),
+        asked.permission,
     )
-    asked = runtime.routes.asked(request.method, request.url.path)
-    if asked is None:
-        raise forbidden("Nobody may do this: the route has no row in the table of permissions.")
     caller.require(asked.permission)
     if runtime.replicas is not None:
         await runtime.replicas.wait_for(identity.account_id, identity.accounts_version)

@@ -71,8 +71,9 @@ async def require_rows(
 ) -> list[Row]:
     """The rows with these ids, each once and in their order; with `archived` also those.
 
-    All or none: raises 404 where one is not there for this caller, naming what is missing. What a transaction asks for
-    first is what its request changes: raises 412 where that is not at the version of `If-Match`.
+    All or none: raises 404 where one is not there for this caller, naming what is missing, and 403 where its site does
+    not let this role do what the route asks for. What a transaction asks for first is what its request changes: raises
+    412 where that is not at the version of `If-Match`.
     """
     conditional = await _begin_conditional(sql, caller)
     (key,) = table.primary_key.columns
@@ -81,6 +82,9 @@ async def require_rows(
     wanted = list(dict.fromkeys(ids))
     missing = [id for id in wanted if id not in found]
     if not missing:
+        if "site_id" in table.c:
+            for row in found.values():
+                caller.require(caller.permission, row["site_id"])
         if conditional:
             for row in found.values():
                 require_version(row["version"], caller.expected_versions)
@@ -132,9 +136,13 @@ async def _begin_conditional(sql: Sql, caller: CallerOf) -> bool:
 
 
 def require_site(site_id: UUID, caller: CallerOf) -> None:
-    """Raises 404 for a site that is not among the caller's; whether it exists, the replica or the owner says."""
+    """Raises 404 for a site that is not among the caller's; whether it exists, the replica or the owner says.
+
+    Raises 403 for one where the caller's role may not do what the route asks for.
+    """
     if not caller.may_see(site_id):
         raise not_found("Site", site_id)
+    caller.require(caller.permission, site_id)
 
 
 async def require_place(sql: Sql, site_id: UUID, sector_id: UUID, caller: CallerOf) -> None:

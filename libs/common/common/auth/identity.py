@@ -18,8 +18,9 @@ LIFETIME_SECONDS = 60
 class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who calls, for which account, and how much of the accounts stream they may rely on.
 
-    `site_ids` None means all sites of the account. `act_as` is the caller's own account when staff act on another.
-    `route` is set on tokens of public routes, which stand for nobody.
+    `site_ids` None means all sites of the account; of the granted ones, `approving_site_ids` let their editors approve.
+    `act_as` is the caller's own account when staff act on another. `route` is set on tokens of public routes, which
+    stand for nobody.
     """
 
     account_id: UUID
@@ -29,6 +30,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     scopes: tuple[str, ...] = ()
     site_ids: tuple[UUID, ...] | None = None
+    approving_site_ids: tuple[UUID, ...] = ()
     act_as: UUID | None = None
     plan_status: str = "trial"
     accounts_version: int = 0

@@ -20,6 +20,7 @@ from common.outbound import parse as parse_url
 from common.views import among
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from msgspec import UNSET
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from gateway.accounts.decisions import (
@@ -62,6 +63,10 @@ class SiteIn(Body):
     industry: Text = ""
     status: Literal["active", "paused"] = "active"
     is_active: bool = True
+    editors_approve: bool = Field(False, description="Whether its editors approve and publish, too.")
+    default_sector: UUID | None = Field(
+        None, description="One of the site's sectors; a new site has none yet."
+    )
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: SecretStr | None = None
@@ -74,6 +79,8 @@ class SiteChanges(Body):
     industry: Text | None = None
     status: Literal["active", "paused"] | None = None
     is_active: bool | None = None
+    editors_approve: bool | None = None
+    default_sector: UUID | None = Field(None, description="One of the site's sectors; null for none.")
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: SecretStr | None = None
@@ -118,6 +125,8 @@ class SiteOut(BaseModel):
     industry: str
     status: str
     is_active: bool
+    editors_approve: bool
+    default_sector: UUID | None
     wp_url: str | None
     wp_username: str | None
     version: int
@@ -190,7 +199,20 @@ async def list_sites(
 async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
     site_id = caller.new_id("site")
     slug = given_slug(body.slug) if body.slug else slug_of(body.name)
-    command = AddSite(site_id, body.name, slug, body.domain, body.industry, body.status, body.is_active)
+    if body.default_sector is not None:
+        raise validation(
+            "default_sector", "is a sector of this site, and a new site has none: add one, then PATCH"
+        )
+    command = AddSite(
+        site_id,
+        body.name,
+        slug,
+        body.domain,
+        body.industry,
+        body.status,
+        body.is_active,
+        body.editors_approve,
+    )
     return await _save_site(runtime, caller, site_id, command, await _word_press(body, runtime, caller), 201)
 
 
@@ -302,7 +324,17 @@ async def restore_sector(site_id: UUID, sector_id: UUID, caller: Caller, runtime
 async def _change_site(site_id: UUID, body: SiteChanges, caller: CallerOf, runtime: RuntimeOf) -> Answer:
     require_site(site_id, caller)
     slug = given_slug(body.slug) if body.slug else None
-    command = ChangeSite(site_id, body.name, slug, body.domain, body.industry, body.status, body.is_active)
+    command = ChangeSite(
+        site_id,
+        body.name,
+        slug,
+        body.domain,
+        body.industry,
+        body.status,
+        body.is_active,
+        body.editors_approve,
+        body.default_sector if "default_sector" in body.model_fields_set else UNSET,
+    )
     return await _save_site(runtime, caller, site_id, command, await _word_press(body, runtime, caller), 200)
 
 

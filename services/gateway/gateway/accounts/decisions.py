@@ -8,6 +8,7 @@ from uuid import UUID
 from common.contracts.gateway import Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from msgspec import UNSET, UnsetType
 
 from gateway.accounts.events import (
     Account,
@@ -142,11 +143,12 @@ class AddSite:
     industry: str = ""
     status: SiteActivity = "active"
     is_active: bool = True
+    editors_approve: bool = False
 
 
 @dataclass(frozen=True)
 class ChangeSite:
-    """None leaves a field as it is."""
+    """None leaves a field as it is, except the default sector: None is a value of it, none."""
 
     site_id: UUID
     name: str | None = None
@@ -155,6 +157,8 @@ class ChangeSite:
     industry: str | None = None
     status: SiteActivity | None = None
     is_active: bool | None = None
+    editors_approve: bool | None = None
+    default_sector: UUID | UnsetType | None = UNSET
 
 
 @dataclass(frozen=True)
@@ -293,14 +297,18 @@ def _change_member(command: ChangeMember, account: Account, member: Member) -> S
 def _decide_site(command: SiteCommand, account: Account) -> Sequence[AccountEvent]:
     site_id = command.site_id
     match command:
-        case AddSite(_, name, slug, domain, industry, status, is_active):
+        case AddSite(_, name, slug, domain, industry, status, is_active, editors_approve):
             if site_id in account.sites:
                 return []
             _require_free_site_slug(account, slug, site_id)
-            return [SiteAdded(site_id, name, slug, domain, industry, status, is_active)]
+            return [SiteAdded(site_id, name, slug, domain, industry, status, is_active, editors_approve)]
         case ChangeSite():
             site = _site(account, site_id)
             changed = replace(site, **_given(command))
+            if not isinstance(command.default_sector, UnsetType):
+                if command.default_sector is not None:
+                    _sector(account, site_id, command.default_sector)
+                changed = replace(changed, default_sector=command.default_sector)
             if changed == site:
                 return []
             _require_free_site_slug(account, changed.slug, site_id)
@@ -357,12 +365,21 @@ def _given(command: ChangeSite | ChangeSector) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(command).items()
-        if value is not None and name not in ("site_id", "sector_id")
+        if value is not None and name not in ("site_id", "sector_id", "default_sector")
     }
 
 
-def _site_fields(site: Site) -> tuple[str, str, str, str, SiteActivity, bool]:
-    return site.name, site.slug, site.domain, site.industry, site.status, site.is_active
+def _site_fields(site: Site) -> tuple[str, str, str, str, SiteActivity, bool, bool, UUID | None]:
+    return (
+        site.name,
+        site.slug,
+        site.domain,
+        site.industry,
+        site.status,
+        site.is_active,
+        site.editors_approve,
+        site.default_sector,
+    )
 
 
 def _sector_fields(sector: Sector) -> tuple[str, str, str, bool]:

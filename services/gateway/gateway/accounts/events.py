@@ -65,6 +65,7 @@ class SiteAdded(Event, frozen=True):
     industry: str = ""
     status: SiteActivity = "active"
     is_active: bool = True
+    editors_approve: bool = False
 
 
 class SiteChanged(Event, frozen=True):
@@ -75,6 +76,8 @@ class SiteChanged(Event, frozen=True):
     industry: str
     status: SiteActivity
     is_active: bool
+    editors_approve: bool = False
+    default_sector: UUID | None = None
 
 
 class SiteArchived(Event, frozen=True):
@@ -91,6 +94,8 @@ class SiteRestored(Event, frozen=True):
     industry: str
     status: SiteActivity
     is_active: bool
+    editors_approve: bool = False
+    default_sector: UUID | None = None
 
 
 class SiteWordPressConfigured(Event, frozen=True):
@@ -167,6 +172,9 @@ class Site:
     industry: str
     status: SiteActivity
     is_active: bool
+    editors_approve: bool = False
+    """Its editors approve and publish too."""
+    default_sector: UUID | None = None
     archived: bool = False
     wordpress: WordPress | None = None
 
@@ -224,13 +232,26 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
             return _with_member(state, user_id, Member(role, active, site_ids))
         case SiteAccessChanged(user_id, site_ids):
             return _with_member(state, user_id, replace(state.members[user_id], site_ids=site_ids))
-        case SiteAdded(site_id, name, slug, domain, industry, status, is_active):
-            return _with_site(state, site_id, Site(name, slug, domain, industry, status, is_active))
-        case SiteChanged(site_id, name, slug, domain, industry, status, is_active) | SiteRestored(
-            site_id, name, slug, domain, industry, status, is_active
+        case SiteAdded(site_id, name, slug, domain, industry, status, is_active, editors_approve):
+            site = Site(name, slug, domain, industry, status, is_active, editors_approve)
+            return _with_site(state, site_id, site)
+        case SiteChanged(
+            site_id, name, slug, domain, industry, status, is_active, editors_approve, default_sector
+        ) | SiteRestored(
+            site_id, name, slug, domain, industry, status, is_active, editors_approve, default_sector
         ):
             wordpress = state.sites[site_id].wordpress
-            site = Site(name, slug, domain, industry, status, is_active, wordpress=wordpress)
+            site = Site(
+                name,
+                slug,
+                domain,
+                industry,
+                status,
+                is_active,
+                editors_approve,
+                default_sector,
+                wordpress=wordpress,
+            )
             return _with_site(state, site_id, site)
         case SiteArchived(site_id):
             return _with_site(state, site_id, replace(state.sites[site_id], archived=True))
@@ -243,7 +264,10 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
             | SectorRestored(sector_id, site_id, name, slug, industry_sector, is_active)
         ):
             return _with_sector(state, sector_id, Sector(site_id, name, slug, industry_sector, is_active))
-        case SectorArchived(sector_id):
+        case SectorArchived(sector_id, site_id):
+            site = state.sites[site_id]
+            if site.default_sector == sector_id:
+                state = _with_site(state, site_id, replace(site, default_sector=None))
             return _with_sector(state, sector_id, replace(state.sectors[sector_id], archived=True))
     assert_never(event)
 

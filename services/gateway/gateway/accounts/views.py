@@ -75,6 +75,8 @@ sites = sa.Table(
     sa.Column("industry", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("editors_approve", sa.Boolean, nullable=False),
+    uuid_column("default_sector", nullable=True),
     sa.Column("archived", sa.Boolean, nullable=False),
     sa.Column("wp_url", sa.Text),
     sa.Column("wp_username", sa.Text),
@@ -142,6 +144,8 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
                 "industry": event.industry,
                 "status": event.status,
                 "is_active": event.is_active,
+                "editors_approve": event.editors_approve,
+                "default_sector": None if isinstance(event, SiteAdded) else event.default_sector,
                 "archived": False,
             }
             await put_rows(sql, sites, fact, [row])
@@ -160,8 +164,17 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
                 "archived": False,
             }
             await put_rows(sql, sectors, fact, [row])
-        case SectorArchived(sector_id):
+        case SectorArchived(sector_id, site_id):
             await change_rows(sql, sectors, fact, [sector_id], archived=True)
+            await sql.execute(
+                sa.update(sites)
+                .where(
+                    sites.c.id == site_id,
+                    sites.c.default_sector == sector_id,
+                    sites.c.version < fact.version,
+                )
+                .values(default_sector=None, version=fact.version, updated_at=fact.recorded_at)
+            )
         case _:
             assert_never(event)
 
@@ -186,6 +199,17 @@ async def site_named(sql: Sql, site_id: UUID, *, deleted: bool = False) -> Row:
     if site is None:
         raise not_found("Site", site_id)
     return site
+
+
+async def place_there(sql: Sql, site_id: UUID, sector_id: UUID | None) -> tuple[UUID | None, UUID | None]:
+    """The site and its sector, each None where it is archived."""
+    of_site = (sectors.c.site_id == sites.c.id) & (sectors.c.id == sector_id) & ~sectors.c.archived
+    row = await sql.first(
+        sa.select(sites.c.id.label("site"), sectors.c.id.label("sector"))
+        .select_from(sites.outerjoin(sectors, of_site))
+        .where(sites.c.id == site_id, ~sites.c.archived)
+    )
+    return (row["site"], row["sector"]) if row else (None, None)
 
 
 async def sector_named(sql: Sql, site_id: UUID, sector_id: UUID, *, deleted: bool = False) -> Row:

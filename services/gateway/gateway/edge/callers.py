@@ -14,10 +14,11 @@ from common.auth.tokens import InvalidToken, TokenVerifier
 from common.clock import DatabaseClock
 from common.contracts.gateway import Module
 from common.database import Database
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from gateway.accounts.decisions import SEES_GRANTED_SITES
 from gateway.accounts.events import MODULES
-from gateway.accounts.views import accounts, members
+from gateway.accounts.views import accounts, members, sites
 from gateway.users import sessions
 
 ACCESS_CACHE_SECONDS = 1.0
@@ -26,6 +27,13 @@ MOST_CACHED = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/")
 """Open to an account that is suspended or whose trial has ended (PRODUCT §1)."""
+
+_APPROVING = sa.func.array(
+    sa.select(sites.c.id)
+    .where(sites.c.id == sa.any_(members.c.site_ids), sites.c.editors_approve, ~sites.c.archived)
+    .scalar_subquery(),
+    type_=sa.ARRAY(PgUUID(as_uuid=True)),
+).label("approving_site_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class Access:
     version: int
     site_ids: tuple[UUID, ...] | None = None
     """The granted sites of who does not see all of them."""
+    approving_site_ids: tuple[UUID, ...] = ()
+    """Those of the granted ones that let their editors approve."""
     modules: Mapping[Module, bool] = field(default_factory=dict)
     """Those that somebody has switched."""
 
@@ -83,6 +93,7 @@ class Callers:
             session_id=holder.session_id,
             role=access.role,
             site_ids=access.site_ids,
+            approving_site_ids=access.approving_site_ids,
             plan_status=access.plan_status(self._clock.now()),
             accounts_version=access.version,
             modules=access.modules_on,
@@ -125,6 +136,7 @@ class Callers:
                 sa.select(
                     members.c.role,
                     members.c.site_ids,
+                    _APPROVING,
                     accounts.c.status,
                     accounts.c.trial_ends_at,
                     accounts.c.version,
@@ -140,8 +152,12 @@ class Callers:
             )
         if row is None:
             return None
-        sites = tuple(row["site_ids"]) if row["role"] in SEES_GRANTED_SITES else None
-        access = Access(**{**row, "site_ids": sites})
+        granted = row["role"] in SEES_GRANTED_SITES
+        of_sites = {
+            "site_ids": tuple(row["site_ids"]) if granted else None,
+            "approving_site_ids": tuple(row["approving_site_ids"]) if granted else (),
+        }
+        access = Access(**{**row, **of_sites})
         if changes == self._changes.get(account_id, 0):
             if len(self._access) >= MOST_CACHED:
                 self._access.clear()

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import psycopg
 from common.api.answers import Success
-from common.api.caller import Caller
+from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import ApiError, conflict, not_found, unauthorized, validation
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_site
 from common.database import Row, Transaction
 from common.eventsourcing.event import Meta
 from common.ids import SYSTEM_ACCOUNT, new_id
@@ -20,6 +21,7 @@ from fastapi import Body as BodyOf
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.accounts.decisions import ACCOUNT, RegisterAccount
+from gateway.accounts.views import place_there, sector_named, site_named
 from gateway.audit.log import noted, noted_with
 from gateway.mailed import MailedToken
 from gateway.parts import ACCESS_SECONDS, Parts, PartsOf
@@ -27,7 +29,14 @@ from gateway.personal import Fields, email_index, normal_email
 from gateway.slugs import given_slug, slug_of
 from gateway.users import resets, sessions
 from gateway.users.cookies import clear_refresh, read_refresh, set_refresh
-from gateway.users.decisions import USER, ChangePassword, ChangeProfile, RegisterUser, SignOutEverywhere
+from gateway.users.decisions import (
+    USER,
+    ChangePassword,
+    ChangeProfile,
+    ChoosePlace,
+    RegisterUser,
+    SignOutEverywhere,
+)
 from gateway.users.events import UserRegistered
 from gateway.users.jobs import SEND_RESET
 from gateway.users.passwords import check_rules, hash_password, verify_password
@@ -86,6 +95,8 @@ class ResetConfirmIn(Body):
 class ProfileIn(Body):
     first_name: Name | None = None
     last_name: Name | None = None
+    active_site: UUID | None = Field(None, description="The site one works on now; null for none.")
+    active_sector: UUID | None = Field(None, description="One of the active site's sectors; null for none.")
 
 
 class TokensOut(BaseModel):
@@ -103,6 +114,8 @@ class UserOut(BaseModel):
     last_name: str
     role: str
     is_active: bool
+    active_site: UUID | None
+    active_sector: UUID | None
     last_login: datetime | None
     created_at: datetime
 
@@ -312,10 +325,10 @@ async def confirm_password_reset(
 
 @router.get("/me/", summary="Who am I", response_model=Success[UserOut])
 async def me(caller: Caller, runtime: Runtime) -> Answer:
-    return answer(await _profile(runtime, caller.account_id, _person(caller.user_id)))
+    return answer(await _profile(runtime, caller))
 
 
-@router.patch("/me/", summary="Change my names", response_model=Success[UserOut])
+@router.patch("/me/", summary="Change my names, and where I work", response_model=Success[UserOut])
 async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer:
     user_id = _person(caller.user_id)
     fields = Fields(await runtime.secrets.data_key(caller.account_id), user_id)
@@ -329,24 +342,61 @@ async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer
         return None if same or value is None else fields.seal(name, value)
 
     command = ChangeProfile(sealed("first_name", body.first_name), sealed("last_name", body.last_name))
+    place = _chosen_place(body, user)
 
     async def work(tx: Transaction) -> None:
+        if place is not None:
+            await _require_place(tx, place, caller)
+            await tx.handle(USER, user_id, place)
         await tx.handle(USER, user_id, command)
 
     await runtime.database.run(caller.account_id, work, caller.meta)
-    return answer(await _profile(runtime, caller.account_id, user_id))
+    return answer(await _profile(runtime, caller))
 
 
-async def _profile(runtime: RuntimeOf, account_id: UUID, user_id: UUID) -> UserOut:
-    user = await _user(runtime, account_id, user_id)
-    if user is None:
-        raise not_found("User", user_id)
+def _chosen_place(body: ProfileIn, user: Row) -> ChoosePlace | None:
+    """None where the request does not speak of it; another site has other sectors. Raises 400."""
+    given = body.model_fields_set & {"active_site", "active_sector"}
+    if not given:
+        return None
+    site_id = body.active_site if "active_site" in given else user["active_site"]
+    kept = user["active_sector"] if site_id == user["active_site"] else None
+    sector_id = body.active_sector if "active_sector" in given else kept
+    if sector_id is not None and site_id is None:
+        raise validation("active_sector", "is a sector of the active site; choose `active_site` too")
+    return ChoosePlace(site_id, sector_id)
+
+
+async def _require_place(tx: Transaction, place: ChoosePlace, caller: CallerOf) -> None:
+    """Raises 404 for what the caller does not see."""
+    if place.active_site is None:
+        return
+    require_site(place.active_site, caller)
+    await site_named(tx, place.active_site)
+    if place.active_sector is not None:
+        await sector_named(tx, place.active_site, place.active_sector)
+
+
+async def _profile(runtime: RuntimeOf, caller: CallerOf) -> UserOut:
+    """A site that was archived or taken from the user since is none any more."""
+    user_id = _person(caller.user_id)
+    async with runtime.database.transaction(caller.account_id) as tx:
+        user = await user_row(tx, user_id)
+        if user is None:
+            raise not_found("User", user_id)
+        active_site, active_sector = user["active_site"], user["active_sector"]
+        if active_site is not None and not caller.may_see(active_site):
+            active_site = None
+        if active_site is not None:
+            active_site, active_sector = await place_there(tx, active_site, active_sector)
     fields = await _fields(runtime, user)
     return UserOut(
         id=user["user_id"],
         email=fields.read("email", user["email_cipher"]),
         first_name=fields.read("first_name", user["first_name_cipher"]),
         last_name=fields.read("last_name", user["last_name_cipher"]),
+        active_site=active_site,
+        active_sector=active_sector if active_site else None,
         **{name: user[name] for name in ("account_id", "role", "is_active", "last_login", "created_at")},
     )
 

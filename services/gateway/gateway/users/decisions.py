@@ -10,6 +10,7 @@ from common.eventsourcing.event import EventTypes
 
 from gateway.users.events import (
     PasswordChanged,
+    PlaceChosen,
     ProfileChanged,
     SessionRevoked,
     SignedIn,
@@ -42,6 +43,14 @@ class ChangeProfile:
 
 
 @dataclass(frozen=True)
+class ChoosePlace:
+    """A site and one of its sectors, or None; who asks has made sure that the user sees them."""
+
+    active_site: UUID | None
+    active_sector: UUID | None
+
+
+@dataclass(frozen=True)
 class SignIn:
     session_id: UUID
 
@@ -70,7 +79,14 @@ class ChangePassword:
 
 
 UserCommand = (
-    RegisterUser | ChangeProfile | SignIn | SignOut | RevokeSession | SignOutEverywhere | ChangePassword
+    RegisterUser
+    | ChangeProfile
+    | ChoosePlace
+    | SignIn
+    | SignOut
+    | RevokeSession
+    | SignOutEverywhere
+    | ChangePassword
 )
 
 
@@ -87,6 +103,9 @@ def decide(command: UserCommand, state: UserState) -> Sequence[UserEvent]:
             )
             same = (changed.first_name_cipher, changed.last_name_cipher) == _names(state)
             return [] if same else [changed]
+        case ChoosePlace(site_id, sector_id):
+            same = (site_id, sector_id) == (state.active_site, state.active_sector)
+            return [] if same else [PlaceChosen(site_id, sector_id)]
         case SignIn(session_id):
             return [] if session_id in state.sessions else [SignedIn(session_id)]
         case SignOut(session_id):
@@ -113,6 +132,7 @@ USER: Decider[UserState, UserCommand] = Decider(
         (
             UserRegistered,
             ProfileChanged,
+            PlaceChosen,
             SignedIn,
             SessionRevoked,
             SignedOut,

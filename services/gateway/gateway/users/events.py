@@ -24,6 +24,13 @@ class ProfileChanged(Event, frozen=True):
     last_name_cipher: str
 
 
+class PlaceChosen(Event, frozen=True):
+    """Where this user works now; what a new thing belongs to when nothing else says so."""
+
+    active_site: UUID | None
+    active_sector: UUID | None
+
+
 class SignedIn(Event, frozen=True):
     session_id: UUID
 
@@ -51,6 +58,7 @@ class PasswordChanged(Event, frozen=True):
 UserEvent = (
     UserRegistered
     | ProfileChanged
+    | PlaceChosen
     | SignedIn
     | SessionRevoked
     | SignedOut
@@ -71,6 +79,8 @@ class User:
     role: Role
     first_name_cipher: str
     last_name_cipher: str
+    active_site: UUID | None = None
+    active_sector: UUID | None = None
     sessions: frozenset[UUID] = frozenset()
 
 
@@ -85,6 +95,8 @@ def evolve(state: UserState, event: UserEvent) -> UserState:
     match event:
         case ProfileChanged(first, last):
             return replace(state, first_name_cipher=first, last_name_cipher=last)
+        case PlaceChosen(site_id, sector_id):
+            return replace(state, active_site=site_id, active_sector=sector_id)
         case SignedIn(session_id):
             return replace(state, sessions=state.sessions | {session_id})
         case SessionRevoked(session_id) | SignedOut(session_id):

@@ -14,7 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway import metadata
 from gateway.accounts.views import members
 from gateway.users.decisions import USER
-from gateway.users.events import PasswordChanged, ProfileChanged, SignedIn, UserEvent, UserRegistered
+from gateway.users.events import (
+    PasswordChanged,
+    PlaceChosen,
+    ProfileChanged,
+    SignedIn,
+    UserEvent,
+    UserRegistered,
+)
 
 users = sa.Table(
     "users",
@@ -27,6 +34,8 @@ users = sa.Table(
     sa.Column("password_cipher", sa.Text, nullable=False),
     sa.Column("first_name_cipher", sa.Text, nullable=False),
     sa.Column("last_name_cipher", sa.Text, nullable=False),
+    uuid_column("active_site", nullable=True),
+    uuid_column("active_sector", nullable=True),
     sa.Column("last_login", sa.DateTime(timezone=True)),
     *time_columns(),
 )
@@ -62,6 +71,15 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[UserEvent]]) -> None:
             case PasswordChanged(password_cipher):
                 await _change(
                     sql, fact, user_id, password_cipher=password_cipher, updated_at=fact.recorded_at
+                )
+            case PlaceChosen(site_id, sector_id):
+                await _change(
+                    sql,
+                    fact,
+                    user_id,
+                    active_site=site_id,
+                    active_sector=sector_id,
+                    updated_at=fact.recorded_at,
                 )
             case SignedIn():
                 await _change(sql, fact, user_id, last_login=fact.recorded_at)

@@ -181,7 +181,7 @@ async def list_runs(
 async def start_run(caller: Caller, runtime: Runtime, body: RunIn) -> Answer:
     """Keywords to published articles; without `auto_approve` its last stage waits for a person's approval."""
     if body.auto_approve:
-        caller.require("approve")
+        caller.require("approve", body.site_id)
     run_id = caller.new_id("run")
     settings = RunSettings(
         auto_approve=body.auto_approve,
@@ -266,7 +266,7 @@ async def retry_run(
         run, _ = await tx.load(RUN, run_id)
         assert isinstance(run, Run)
         if run.started.settings.auto_approve:
-            caller.require("approve")
+            caller.require("approve", run.started.site_id)
         started = retry(run_id, run, body.stage if body else None, caller.user_id)
         await tx.handle(RUN, new_id, StartRun(started))
         await drive(tx, new_id)
