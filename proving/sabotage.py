@@ -23,6 +23,8 @@ from proving.outcome import Outcome
 
 LIMIT_SECONDS = 120.0
 """A test that fails does so within half a minute; the limit is for what hangs."""
+DEADLINE = "30"
+"""Seconds that a test waits for what a defect may keep from ever coming (tests/parts/ports.py)."""
 GRACE_SECONDS = 15.0
 """A pytest that is interrupted ends its servers first."""
 
@@ -166,7 +168,8 @@ async def _pytest(copy: Copy, arguments: Sequence[str], *, limit: float) -> _End
 def _environment() -> dict[str, str]:
     """Ours, but without what could lead Python, pytest or coverage of an outer run into the inner one."""
     outer = ("PYTHON", "PYTEST", "COVERAGE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    return ours | {"IGNY8_PROVE_DEADLINE": DEADLINE}
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

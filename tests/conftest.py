@@ -41,8 +41,12 @@ def service_database(postgres: PostgresServer) -> Callable[[str], AbstractContex
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: end-to-end tests all go to one worker."""
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+    """The longest first: end-to-end tests all go to one worker. Of them the files that need the shared stack come last,
+    so that it does not run beside the stacks of the others."""
+    sharing = {
+        item.path for item in items if isinstance(item, pytest.Function) and "shared" in item.fixturenames
+    }
+    items.sort(key=lambda item: ("e2e" not in item.path.parts, item.path in sharing))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

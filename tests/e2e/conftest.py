@@ -27,9 +27,9 @@ class Shared:
     spans: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    """Tests may add tenants and facts to it, and leave it running and quiet."""
+    """Tests may add tenants and facts to it, and leave it running and quiet. It ends with the last test that needs it."""
     folder = tmp_path_factory.mktemp("shared")
     with product(
         IGNY8_OTLP_ENDPOINT=(folder / "spans").as_uri(), IGNY8_TRIAL_CREDITS=TRIAL_CREDITS
@@ -44,7 +44,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
             client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wordpress() -> Iterator[RealWordPress]:
     with RealWordPress() as site:
         yield site
@@ -67,7 +67,7 @@ class WordPressDemo:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wordpress_demo(wordpress: RealWordPress, tmp_path_factory: pytest.TempPathFactory) -> WordPressDemo:
     folder = tmp_path_factory.mktemp("wordpress-demo")
     data_dir, spans = folder / "data", folder / "spans"

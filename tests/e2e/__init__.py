@@ -1,0 +1,1 @@
+"""The whole product from outside. A package: what it shares ends with its last test."""
