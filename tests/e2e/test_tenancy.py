@@ -315,8 +315,8 @@ class TestLists:
 
 
 @pytest.fixture(scope="module")
-def editor(shared: Shared, as_them: httpx.Client) -> Iterator[httpx.Client]:
-    """An editor of tenant A, invited to a new site of its own."""
+def editor(shared: Shared, as_them: httpx.Client, theirs: Known) -> Iterator[httpx.Client]:
+    """An editor of tenant A, invited to a new site of its own, which is none of `theirs`."""
     site = as_them.post("/api/v1/account/sites/", json={"name": "Another"}).json()["data"]["id"]
     email = f"{uuid4().hex}@example.com"
     invitation = {"email": email, "role": "editor", "site_ids": [site]}
