@@ -12,8 +12,6 @@ from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 log = structlog.get_logger()
 
@@ -103,6 +101,10 @@ async def _window(
 
 
 def _redis(url: str) -> RedisStorage:
+    # Here, for a gateway without such a store does without its client's 20 MB.
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
     # Both speak the same protocol, and the client of one does for both. It tries again once, for a connection that lay
     # in the pool may have ended; waiting longer and longer, as it would by itself, makes every request wait.
     return RedisStorage(
