@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
 from gateway.accounts import api as accounts_api
+from gateway.accounts import staff_api as accounts_staff_api
 from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
@@ -181,6 +182,7 @@ _ROUTERS: tuple[Any, ...] = (
     ai_models_api.staff_router,
     industries_api.router,
     industries_api.staff_router,
+    accounts_staff_api.staff_router,
     seed_keywords_api.router,
     seed_keywords_api.staff_router,
     openapi.router,

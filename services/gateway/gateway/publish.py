@@ -27,6 +27,8 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             )
         case account.AccountChanged(account_id, slug):
             return public.AccountChanged(account_id=account_id, slug=slug)
+        case account.AccountStatusChanged(status):
+            return public.AccountStatusChanged(account_id=fact.account_id, status=status)
         case account.ModuleToggled(module, enabled):
             return public.ModuleToggled(module=module, enabled=enabled)
         case account.SiteAccessChanged(user_id, site_ids):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 
 import pytest
+from gateway.staff.__main__ import run
 
 from tests.integration.gateway.running import Gateway, Tenant, make_gateway
 from tests.support.database import ServiceUrls
@@ -26,3 +27,10 @@ async def gateway(
 @pytest.fixture
 async def tenant(gateway: Gateway) -> Tenant:
     return await gateway.register()
+
+
+@pytest.fixture
+async def staff(gateway: Gateway) -> Tenant:
+    made = await gateway.register()
+    await run(["add", made.email], gateway.runtime.settings)
+    return made

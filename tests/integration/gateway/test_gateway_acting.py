@@ -24,11 +24,9 @@ async def operator(gateway: Gateway, *arguments: str) -> str:
     return await run(list(arguments), own)
 
 
-@pytest.fixture
-async def staff(gateway: Gateway) -> Tenant:
+async def test_the_operator_makes_staff(gateway: Gateway) -> None:
     made = await gateway.register()
     assert "is staff now" in await operator(gateway, "add", made.email.upper())
-    return made
 
 
 def events_of(gateway: Gateway, account_id: UUID, type: str) -> list[dict[str, Any]]:

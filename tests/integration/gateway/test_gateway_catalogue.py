@@ -11,19 +11,11 @@ from common.ids import SYSTEM_ACCOUNT
 from common.operate.projections import verify
 from gateway import staff_files
 from gateway.app import SERVICE
-from gateway.staff.__main__ import run
 
 from tests.integration.gateway.running import Gateway, Tenant
 
 INDUSTRIES = "/api/v1/account/industries/"
 SEEDS = "/api/v1/account/seed-keywords/"
-
-
-@pytest.fixture
-async def staff(gateway: Gateway) -> Tenant:
-    made = await gateway.register()
-    await run(["add", made.email], gateway.runtime.settings)
-    return made
 
 
 @pytest.fixture

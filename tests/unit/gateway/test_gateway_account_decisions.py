@@ -17,6 +17,7 @@ from gateway.accounts.decisions import (
     ChangeMember,
     ChangeSector,
     ChangeSite,
+    ChangeStatus,
     ConfigureWordPress,
     GrantSites,
     OnlyTheOwnerMay,
@@ -35,6 +36,7 @@ from gateway.accounts.decisions import (
 from gateway.accounts.events import (
     AccountChanged,
     AccountRegistered,
+    AccountStatusChanged,
     Member,
     MembershipChanged,
     ModuleToggled,
@@ -349,3 +351,10 @@ class TestSiteAccess:
 
     def test_is_nothing_for_who_sees_all_of_them(self) -> None:
         given(ACCOUNT)(*REGISTERED, ADDED, ADMIN).when(GrantSites(BOSS, (SITE,))).then_refused(SeesAllSites)
+
+
+def test_its_status_is_what_staff_say() -> None:
+    suspended = AccountStatusChanged("suspended")
+    given(ACCOUNT)(*REGISTERED).when(ChangeStatus("suspended")).then(suspended)
+    given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("suspended")).then_nothing()
+    given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("active")).then(AccountStatusChanged("active"))

@@ -41,6 +41,14 @@ class AccountChanged(Contract, frozen=True, kw_only=True):
 
 
 @contract(by=("gateway",), heard_by=ALL)
+class AccountStatusChanged(Contract, frozen=True, kw_only=True):
+    """What the gateway lets the account do from now on; what was begun before goes on."""
+
+    account_id: UUID
+    status: AccountStatus
+
+
+@contract(by=("gateway",), heard_by=ALL)
 class ModuleToggled(Contract, frozen=True, kw_only=True):
     """The gateway refuses the routes of a module that is off; what was begun before goes on."""
 

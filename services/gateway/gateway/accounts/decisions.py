@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from uuid import UUID
 
-from common.contracts.gateway import Module, Role, SecretRef
+from common.contracts.gateway import AccountStatus, Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 from msgspec import UNSET, UnsetType
@@ -16,6 +16,7 @@ from gateway.accounts.events import (
     AccountEvent,
     AccountRegistered,
     AccountState,
+    AccountStatusChanged,
     Member,
     MembershipChanged,
     ModuleToggled,
@@ -213,10 +214,25 @@ class RestoreSector:
     site_id: UUID
 
 
+@dataclass(frozen=True)
+class ChangeStatus:
+    """Asked for by staff."""
+
+    status: AccountStatus
+
+
 SiteCommand = AddSite | ChangeSite | ArchiveSite | RestoreSite | ConfigureWordPress
 SectorCommand = AddSector | ChangeSector | ArchiveSector | RestoreSector
 MemberCommand = AddMember | ChangeMember | GrantSites
-AccountCommand = RegisterAccount | ChangeAccount | SwitchModules | MemberCommand | SiteCommand | SectorCommand
+AccountCommand = (
+    RegisterAccount
+    | ChangeAccount
+    | ChangeStatus
+    | SwitchModules
+    | MemberCommand
+    | SiteCommand
+    | SectorCommand
+)
 
 
 def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEvent]:
@@ -232,6 +248,8 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         )
         same = (changed.slug, changed.name_cipher) == (state.slug, state.name_cipher)
         return [] if same else [changed]
+    if isinstance(command, ChangeStatus):
+        return [] if command.status == state.status else [AccountStatusChanged(command.status)]
     if isinstance(command, SwitchModules):
         return [
             ModuleToggled(module, enabled)
@@ -439,6 +457,7 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
         (
             AccountRegistered,
             AccountChanged,
+            AccountStatusChanged,
             ModuleToggled,
             MembershipChanged,
             SiteAccessChanged,

@@ -39,6 +39,10 @@ class AccountChanged(Event, frozen=True):
     name_cipher: str
 
 
+class AccountStatusChanged(Event, frozen=True):
+    status: AccountStatus
+
+
 class ModuleToggled(Event, frozen=True):
     module: Module
     enabled: bool
@@ -140,6 +144,7 @@ class SectorRestored(Event, frozen=True):
 AccountEvent = (
     AccountRegistered
     | AccountChanged
+    | AccountStatusChanged
     | ModuleToggled
     | MembershipChanged
     | SiteAccessChanged
@@ -225,6 +230,8 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
     match event:
         case AccountChanged(_, slug, name_cipher):
             return replace(state, slug=slug, name_cipher=name_cipher)
+        case AccountStatusChanged(status):
+            return replace(state, status=status)
         case ModuleToggled(module, enabled):
             return replace(state, modules={**state.modules, module: enabled})
         case MembershipChanged(user_id, role, active):

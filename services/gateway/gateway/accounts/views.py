@@ -19,6 +19,7 @@ from gateway.accounts.events import (
     AccountChanged,
     AccountEvent,
     AccountRegistered,
+    AccountStatusChanged,
     MembershipChanged,
     ModuleToggled,
     SectorAdded,
@@ -124,6 +125,8 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
         case AccountChanged(account_id, slug, name_cipher):
             await change_rows(sql, accounts, fact, [account_id], slug=slug, name_cipher=name_cipher)
             await _keep_slug(sql, fact, slug)
+        case AccountStatusChanged(status):
+            await change_rows(sql, accounts, fact, [fact.account_id], status=status)
         case ModuleToggled(module, enabled):
             modules = accounts.c.modules.op("||")(sa.literal({module: enabled}, JSONB))
             await change_rows(sql, accounts, fact, [fact.account_id], modules=modules)
