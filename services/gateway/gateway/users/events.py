@@ -7,6 +7,9 @@ from uuid import UUID
 from common.contracts.gateway import Role
 from common.eventsourcing.event import Event
 
+MOST_SESSIONS = 100
+"""Of one user; with one more the oldest ends. People have some devices, and programs have API keys."""
+
 
 class UserRegistered(Event, frozen=True):
     user_id: UUID
@@ -66,12 +69,12 @@ class Unknown:
 
 @dataclass(frozen=True)
 class User:
-    """`sessions` are those signed in and neither signed out nor revoked; the older ones may have run out."""
+    """`sessions` are those signed in and neither signed out nor revoked, the newest last; some may have run out."""
 
     role: Role
     first_name_cipher: str
     last_name_cipher: str
-    sessions: frozenset[UUID] = frozenset()
+    sessions: tuple[UUID, ...] = ()
 
 
 UserState = Unknown | User
@@ -86,11 +89,11 @@ def evolve(state: UserState, event: UserEvent) -> UserState:
         case ProfileChanged(first, last):
             return replace(state, first_name_cipher=first, last_name_cipher=last)
         case SignedIn(session_id):
-            return replace(state, sessions=state.sessions | {session_id})
+            return replace(state, sessions=(*state.sessions, session_id)[-MOST_SESSIONS:])
         case SessionRevoked(session_id) | SignedOut(session_id):
-            return replace(state, sessions=state.sessions - {session_id})
+            return replace(state, sessions=tuple(id for id in state.sessions if id != session_id))
         case SignedOutEverywhere():
-            return replace(state, sessions=frozenset())
+            return replace(state, sessions=())
         case PasswordChanged(_, kept):
-            return replace(state, sessions=state.sessions & {kept})
+            return replace(state, sessions=tuple(id for id in state.sessions if id == kept))
     assert_never(event)
