@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 from time import monotonic
 from typing import TypeVar
 
@@ -22,6 +23,23 @@ AWAY_SECONDS = 5.0
 STORE_SECONDS = 0.5
 """A store in the same network answers within a millisecond; who waits longer makes every request wait."""
 TIDY_SECONDS = 10.0
+
+
+IPV6_PREFIX = 64
+"""Bits. What one subscriber gets at least (RFC 6177): whoever has it has 2^64 addresses."""
+
+
+def network_of(address: str) -> str:
+    """Whom an address is counted as: itself, or the network of an IPv6 address; what is no address is itself too."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((found, IPV6_PREFIX), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,14 @@ class TestRotation:
         assert await status_with(gateway, made["key"]) == 401
         assert await status_with(gateway, response.json()["data"]["key"]) == 200
 
+    async def test_ends_every_secret_before_it(self, gateway: Gateway, tenant: Tenant) -> None:
+        made = await make(tenant)
+        async with tenant.client() as client:
+            rotate = f"{KEYS}{made['id']}/rotate/"
+            second = (await client.post(rotate, json={"overlap_seconds": 600})).json()["data"]["key"]
+            third = (await client.post(rotate, json={"overlap_seconds": 0})).json()["data"]["key"]
+        assert [await status_with(gateway, key) for key in (made["key"], second, third)] == [401, 401, 200]
+
 
 class TestRevocation:
     async def test_is_for_good_and_at_once(self, gateway: Gateway, tenant: Tenant) -> None:

@@ -235,9 +235,10 @@ class TestSeedKeywords:
             "keyword,industry,sector,volume,difficulty,intent\n"
             f"a,{industry},Loans,-1,,\nb,{industry},Loans,,101,\nc,{industry},Loans,,,buy\n"
             f" ,{industry},Loans,,,\nd,Nothing {industry},Loans,,,\ne,{industry},Cards,,,\nf,{industry},Loans,,,\n"
+            f"g,{industry},Loans,{'0' * 20}{'9' * 20},,\n"
         )
         data = await imported(staff, "seed-keywords", text)
-        assert counts(data) == (7, 1, 0, 0, 6)
+        assert counts(data) == (8, 1, 0, 0, 7)
         assert [(each["line"], each["column"]) for each in data["errors"]] == [
             (2, "volume"),
             (3, "difficulty"),
@@ -245,6 +246,7 @@ class TestSeedKeywords:
             (5, "keyword"),
             (6, "industry"),
             (7, "sector"),
+            (9, "volume"),
         ]
 
     async def test_more_than_one_fact_holds_are_all_there(self, staff: Tenant, industry: str) -> None:

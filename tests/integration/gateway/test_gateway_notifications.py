@@ -1,5 +1,6 @@
 """Notifications: made of what is heard, seen by whom they concern, read by each for itself, mailed once."""
 
+import asyncio
 import random
 from collections.abc import Collection
 from datetime import timedelta
@@ -18,7 +19,7 @@ from common.ids import new_id
 from common.messaging.envelope import Heard
 from gateway.activity.reactions import notes
 from gateway.notifications import views
-from gateway.notifications.kinds import notice_of
+from gateway.notifications.kinds import KINDS, notice_of
 from gateway.notifications.reactions import notices
 
 from tests.integration.gateway.running import Gateway, Tenant, heard
@@ -184,6 +185,13 @@ class TestMembers:
         assert [each["kind"] for each in await listed(tenant)] == ["run_failed"]
         assert await unread(tenant) == 1
         assert after == await data(tenant, "GET", "preferences/")
+
+    async def test_choose_two_things_at_once_and_lose_neither(self, tenant: Tenant) -> None:
+        await asyncio.gather(
+            *(want(tenant, kind, **{name: False}) for kind in KINDS for name in ("in_app", "email"))
+        )
+        wanted = (await data(tenant, "GET", "preferences/"))["preferences"]
+        assert {(each["in_app"], each["email"]) for each in wanted} == {(False, False)}
 
     async def test_change_preferences_only_as_they_saw_them(self, tenant: Tenant) -> None:
         changed = await want(tenant, "run_failed", email=False)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from common.contracts import Contract
-from common.contracts.billing import CreditsDeducted
+from common.contracts.billing import CreditsDeducted, CreditsRefused
 from common.contracts.operations import (
     AIOperationFailed,
     AIOperationRequested,
@@ -200,6 +200,25 @@ class TestTheDashboard:
         await take(gateway, heard(tenant.account_id, [("writer", 3, ended)]))
         (operation,) = (await ask(tenant, "dashboard"))["ai_operations"]
         assert operation["by_status"] == {"succeeded": 1, "failed": 2}
+
+    async def test_counts_nothing_as_running_whose_end_was_heard_first(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        place = Place()
+        named: dict[str, Any] = {"operation_id": place.operation, "function": "generate_content"}
+        items = tuple(OperationItem(item_id=new_id(), charge=CHARGE) for _ in range(2))
+        refused = CreditsRefused(operation_id=place.operation, needed=9, available=0)
+        failed = AIOperationFailed(
+            **named, item_id=None, error_code="INSUFFICIENT_CREDITS", message="Not enough."
+        )
+        said: list[tuple[str, int, Contract]] = [
+            ("billing", 1, refused),
+            ("writer", 1, AIOperationRequested(**named, items=items, maximum=9, **place.named)),
+            ("writer", 2, failed),
+        ]
+        await take(gateway, heard(tenant.account_id, said))
+        (operation,) = (await ask(tenant, "dashboard"))["ai_operations"]
+        assert operation["by_status"] == {"refused": 2}
 
     async def test_tells_the_newest_activity_first(self, tenant: Tenant, place: Place) -> None:
         activity = (await ask(tenant, "dashboard", activity=3))["recent_activity"]

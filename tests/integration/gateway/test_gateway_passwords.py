@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from common.ids import new_id
 from gateway.mailed import MailedToken
+from gateway.users.passwords import verify_password
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
 
@@ -53,6 +54,21 @@ class TestEverySession:
             assert await _me(gateway, session) == 401
             assert await _refresh(gateway, session) == 401
         assert (await _login(gateway, tenant.email, PASSWORD)).status_code == 200
+
+    async def test_ends_by_a_new_password_also_one_that_is_just_begun_with_the_old_one(
+        self, gateway: Gateway, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def overtaken(password: str, hashed: str | None) -> bool:
+            fine = await verify_password(password, hashed)
+            monkeypatch.undo()
+            async with gateway.client(tenant.registered["access"], address="198.18.256.1") as client:
+                body = {"current_password": PASSWORD, "new_password": NEW}
+                assert (await client.post(f"{AUTH}/change-password/", json=body)).status_code == 200
+            return fine
+
+        monkeypatch.setattr("gateway.users.api.verify_password", overtaken)
+        assert (await _login(gateway, tenant.email, PASSWORD)).status_code == 401
+        assert (await _login(gateway, tenant.email, NEW)).status_code == 200
 
     async def test_but_the_own_one_ends_by_a_new_password(self, gateway: Gateway, tenant: Tenant) -> None:
         here = (await _login(gateway, tenant.email, PASSWORD)).json()["data"]

@@ -58,6 +58,14 @@ async def facts(tenant: Tenant) -> str:
     return "\n".join(row[0] for row in rows)
 
 
+async def if_match(
+    tenant: Tenant, method: str, path: str, body: Any, version: int
+) -> tuple[int, dict[str, Any]]:
+    async with tenant.client() as client:
+        answer = await client.request(method, path, json=body, headers={"If-Match": f'"{version}"'})
+    return answer.status_code, answer.json() if answer.content else {}
+
+
 IDEAS = {"prompt_type": "ideas", "prompt_value": "Exactly {count} ideas about {cluster_name}."}
 
 
@@ -239,7 +247,41 @@ def reachable(fake: FakeAI, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -
     return fake
 
 
+@pytest.mark.parametrize(
+    ("path", "made_of", "change"),
+    [
+        ("prompts/", IDEAS, {**IDEAS, "prompt_value": "{count} other ideas"}),
+        ("author-profiles/", {"name": "Ada", "is_default": True}, {"name": "Grace"}),
+        ("strategies/", {"name": "Depth"}, {"name": "Breadth"}),
+    ],
+)
+async def test_a_change_is_made_at_the_version_it_names_and_at_no_other(
+    tenant: Tenant, path: str, made_of: dict[str, Any], change: dict[str, Any]
+) -> None:
+    made = await done(tenant, "POST", f"{SYSTEM}/{path}", made_of, 201)
+    one, version = f"{SYSTEM}/{path}{made['id']}/", made["version"]
+    for method, body in (("PATCH", change), ("PUT", made_of)):
+        status, shown = await if_match(tenant, method, one, body, version)
+        assert status == 200, shown
+        assert (await if_match(tenant, method, one, body, version))[0] == 412
+        version = shown["data"]["version"]
+    assert (await if_match(tenant, "DELETE", one, None, version - 1))[0] == 412
+    assert (await if_match(tenant, "DELETE", one, None, version))[0] == 204
+
+
 class TestIntegrationSettings:
+    async def test_are_set_at_the_version_that_a_change_names(self, gateway: Gateway) -> None:
+        staff = await gateway.register()
+        become(staff, "developer")
+        for path in (f"{INTEGRATIONS}/openai/", "/api/v1/admin/platform-keys/openai/"):
+            version = (await done(staff, "GET", path))["version"]
+            for model in ("one", "two"):
+                body = {"model": model, "is_active": False}  # the platform's are in force for every tenant
+                status, shown = await if_match(staff, "PUT", path, body, version)
+                assert status == 200, shown
+                assert (await if_match(staff, "PUT", path, {"model": "x"}, version))[0] == 412
+                version = shown["data"]["version"]
+
     async def test_a_key_goes_into_the_secret_store_and_never_comes_out(self, tenant: Tenant) -> None:
         set = await done(tenant, "PUT", f"{INTEGRATIONS}/openai/", {"api_key": KEY, "model": "gpt-4o"})
         assert (set["has_api_key"], set["source"], set["model"]) == (True, "account", "gpt-4o")

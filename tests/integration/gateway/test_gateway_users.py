@@ -1,10 +1,13 @@
 """Registration, sign-in and sessions on a real PostgreSQL."""
 
 import asyncio
+from collections import Counter
 from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
+from gateway.parts import SIGNING_IN_AT_ONCE
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
 
@@ -124,8 +127,26 @@ class TestSignIn:
             await _login(gateway, tenant.email, "Wrong-Horse-7", f"198.51.100.{n}")
         assert (await _login(gateway, tenant.email, PASSWORD, "198.51.100.99")).status_code == 429
 
+    async def test_locks_it_also_where_all_guesses_come_at_once(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        guesses = (_login(gateway, tenant.email, "Wrong-Horse-7", f"198.51.101.{n}") for n in range(40))
+        statuses = Counter(answer.status_code for answer in await asyncio.gather(*guesses))
+        assert set(statuses) == {401, 429}
+        assert statuses[401] < 10 + SIGNING_IN_AT_ONCE
+
 
 class TestSessions:
+    async def test_are_so_many_at_most_and_the_oldest_ends(
+        self, gateway: Gateway, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.users.events.MOST_SESSIONS", 3)
+        begun = [
+            (await _login(gateway, tenant.email, PASSWORD, "192.0.2.14")).json()["data"] for _ in range(3)
+        ]
+        assert (await _refresh(gateway, tenant.registered["refresh"])).status_code == 401
+        assert [(await _refresh(gateway, each["refresh"])).status_code for each in begun] == [200] * 3
+
     async def test_rotate_their_refresh_token(self, gateway: Gateway, tenant: Tenant) -> None:
         first = await _refresh(gateway, tenant.registered["refresh"])
         second = await _refresh(gateway, first.json()["data"]["refresh"])

@@ -66,6 +66,14 @@ async def test_the_key_of_one_account_means_nothing_to_another(api: ToyApi, toy_
     assert counters(toy_urls) == [1, 1]
 
 
+async def test_the_answer_of_one_member_is_not_for_another(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account = new_id()
+    assert (await api.post(account, {"times": 1}, "k")).status_code == 201
+    other = await api.post(account, {"times": 1}, "k", user=new_id(), role="viewer")
+    assert (other.status_code, other.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert counters(toy_urls) == [1]
+
+
 async def test_while_the_first_is_running_the_second_is_told_so(api: ToyApi) -> None:
     account = new_id()
     api.temper.go_on.clear()

@@ -18,7 +18,6 @@ from common.api.runtime import Runtime
 from common.auth.identity import HEADER, Identity, IdentitySigner, IdentityVerifier
 from common.auth.permissions import Routes
 from common.database import Database, Transaction
-from common.ids import new_id
 from common.replicas.causal import ReplicaWaiter
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, Query, Request
@@ -110,11 +109,18 @@ class ToyApi:
         )
 
     def identity(
-        self, account: UUID, *, role: str = "owner", version: int = 0, route: str | None = None
+        self,
+        account: UUID,
+        *,
+        user: UUID | None = None,
+        role: str = "owner",
+        version: int = 0,
+        route: str | None = None,
     ) -> dict[str, str]:
+        """`user` None is the account's only one."""
         identity = Identity(
             account_id=account,
-            user_id=new_id(),
+            user_id=user or account,
             role=role,
             request_id="r-1",
             accounts_version=version,

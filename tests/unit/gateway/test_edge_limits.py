@@ -4,13 +4,16 @@ import re
 import time
 
 import pytest
+from common.api.errors import ApiError
+from common.auth.identity import anonymous
 from gateway.edge import breaker
 from gateway.edge.breaker import FAILURES, OPEN_SECONDS, Breaker
-from gateway.edge.limits import class_of, parse_limits
+from gateway.edge.limits import Class, LimitedBody, Limits, class_of, parse_limits
 from gateway.edge.waiting import preferred_wait
-from gateway.windows import Windows
+from gateway.windows import Windows, network_of
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import memory
+from starlette.types import Message
 
 
 class TestClasses:
@@ -78,6 +81,51 @@ class TestWindows:
         assert all(1 <= each.reset_seconds <= 60 for each in found)
         assert (await windows.look(limit, "read", "y")).allowed
         assert (await windows.hit(limit, "read", "y")).remaining == 1
+
+    @pytest.mark.parametrize(
+        ("address", "counted_as"),
+        [
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("testclient", "testclient"),
+            ("", ""),
+        ],
+    )
+    async def test_are_those_of_a_subscriber_and_not_of_each_of_its_addresses(
+        self, address: str, counted_as: str
+    ) -> None:
+        assert network_of(address) == counted_as
+        limits = Limits({"auth": 2, "read": 2}, Windows())
+        nobody = anonymous("auth/login/", "request")
+        classes: tuple[Class, ...] = ("auth", "read")
+        for of in classes:
+            await limits.count(of, nobody, address)
+            await limits.count(of, nobody, counted_as)
+            with pytest.raises(ApiError, match="At most 2"):
+                await limits.count(of, nobody, address)
+
+
+class TestBodies:
+    @pytest.mark.parametrize("path", ["planner/keywords/import_csv/", "admin/industries/import/"])
+    def test_of_files_may_be_large(self, path: str) -> None:
+        assert (
+            LimitedBody(nothing, f"/api/v1/{path}", [(b"content-length", b"100000000")]).most == 100_000_000
+        )
+
+    @pytest.mark.parametrize("kind", [b"text/csv", b"multipart/form-data; boundary=x", b"application/json"])
+    @pytest.mark.parametrize("path", ["planner/keywords/bulk-import/", "planner/keywords/"])
+    def test_that_are_read_whole_may_not_whatever_they_are_called(self, path: str, kind: bytes) -> None:
+        headers = [(b"content-type", kind), (b"content-length", b"1000001")]
+        with pytest.raises(ApiError) as refused:
+            LimitedBody(nothing, f"/api/v1/{path}", headers)
+        assert refused.value.status == 413
+
+
+async def nothing() -> Message:
+    raise AssertionError("nobody reads it")
 
 
 class TestBreaker:

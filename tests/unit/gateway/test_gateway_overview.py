@@ -206,6 +206,16 @@ class TestAPaidOperation:
                 "failed",
             ),
             (
+                operations.AIOperationFailed(
+                    operation_id=RUN,
+                    function="auto_cluster",
+                    item_id=None,
+                    error_code="INSUFFICIENT_CREDITS",
+                    message="",
+                ),
+                "refused",
+            ),
+            (
                 operations.AIOperationCancelled(operation_id=RUN, function="auto_cluster", reason=""),
                 "cancelled",
             ),
@@ -213,8 +223,9 @@ class TestAPaidOperation:
         ],
     )
     def test_ends_with_what_is_still_open(self, contract: Contract, ended: str) -> None:
-        sight = sight_of(heard(contract))
-        assert (sight.ends, sight.ended) == (RUN, ended)
+        (operation,) = said(contract)
+        assert (operation.kind, operation.id, operation.guard) == ("operation", RUN, FAILED)
+        assert operation.status == ended
 
 
 class TestWords:

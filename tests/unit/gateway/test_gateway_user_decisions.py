@@ -19,6 +19,7 @@ from gateway.users.decisions import (
     UserMissing,
 )
 from gateway.users.events import (
+    MOST_SESSIONS,
     PasswordChanged,
     PlaceChosen,
     ProfileChanged,
@@ -26,6 +27,7 @@ from gateway.users.events import (
     SignedIn,
     SignedOut,
     SignedOutEverywhere,
+    User,
     UserRegistered,
 )
 from gateway.users.sessions import RefreshToken, Standing, standing
@@ -86,6 +88,14 @@ class TestWhenRegistered:
         )
         given(USER)(REGISTERED).when(SignOutEverywhere()).then_nothing()
         given(USER)(REGISTERED, SignedIn(S), SignedOutEverywhere()).when(SignOut(S)).then_nothing()
+
+    def test_has_the_newest_sessions_and_a_snapshot_of_them(self) -> None:
+        ids = [new_id() for _ in range(MOST_SESSIONS + 1)]
+        state = USER.fold([REGISTERED, *map(SignedIn, ids)], USER.initial)
+        assert isinstance(state, User)
+        assert state.sessions == tuple(ids[1:])
+        assert USER.snapshot is not None
+        assert USER.snapshot.decode(USER.snapshot.encode(state).decode()) == state
 
     def test_a_new_password_ends_all_other_sessions(self) -> None:
         both = (REGISTERED, SignedIn(S), SignedIn(T))

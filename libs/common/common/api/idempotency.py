@@ -44,7 +44,7 @@ class IdempotencyMiddleware:
             return
         runtime: RuntimeOf = self._state.runtime
         try:
-            account_id = (await runtime.verifier.verify(token)).account_id
+            identity = await runtime.verifier.verify(token)
         except InvalidIdentity:
             await self._app(scope, receive, send)  # the route refuses it
             return
@@ -62,10 +62,11 @@ class IdempotencyMiddleware:
                 scope, receive, send
             )
             return
-        fingerprint = hashlib.sha256(f"{scope['path']}\n".encode() + body).hexdigest()
-        await self._once(
-            runtime, account_id, key, fingerprint, _Replayed(scope, body, receive, send, self._app)
-        )
+        # Whoever repeats it is part of what is repeated: an answer is not for another member, who may be allowed less.
+        caller = identity.user_id or identity.api_key_id
+        fingerprint = hashlib.sha256(f"{scope['path']}\n{caller}\n".encode() + body).hexdigest()
+        replayed = _Replayed(scope, body, receive, send, self._app)
+        await self._once(runtime, identity.account_id, key, fingerprint, replayed)
 
     async def _once(
         self, runtime: RuntimeOf, account_id: UUID, key: str, fingerprint: str, request: "_Replayed"

@@ -21,6 +21,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import validation
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_expected
 from common.contracts.gateway import SecretRef
 from common.contracts.settings import AISettingsChanged, ImageProvider, Quality, SettingsType
 from common.database import Row, Transaction
@@ -33,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from gateway.ai_settings import trials
 from gateway.ai_settings.decisions import AI_SETTINGS, ChangeAISettings
 from gateway.ai_settings.trials import ImageTrial, Trial
-from gateway.ai_settings.views import said, settings_rows
+from gateway.ai_settings.views import said, settings_rows, version_of
 
 router = APIRouter(prefix="/api/v1/system/settings/integrations", tags=["system"])
 platform_router = APIRouter(prefix="/api/v1/admin/platform-keys", tags=["admin"])
@@ -238,6 +239,7 @@ async def _save(
     command = ChangeAISettings(type, **given, secret=secret, without_key=key is not None and secret is None)
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, version_of(type), caller)
         await tx.handle(AI_SETTINGS, account_id, command)
 
     await runtime.database.run(account_id, work, caller.meta)

@@ -1,6 +1,7 @@
 """AI settings as a table: a row per account and type."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -43,6 +44,12 @@ PROJECTION = Projection("ai_settings", (AI_SETTINGS.category,), (ai_settings,), 
 async def settings_rows(sql: Sql) -> dict[SettingsType, Row]:
     """What the account has set, by type."""
     return {row["settings_type"]: row for row in await sql.all(sa.select(ai_settings))}
+
+
+def version_of(type: SettingsType) -> "sa.Select[Any]":
+    """The version that settings of a type are shown with; 0 where nothing was ever set."""
+    version = sa.func.coalesce(sa.func.max(ai_settings.c.version), 0).label("version")
+    return sa.select(version).where(ai_settings.c.settings_type == type)
 
 
 def said(row: Row) -> AISettingsChanged:

@@ -86,11 +86,9 @@ async def _apply(sql: Sql, fact: Recorded[ApiKeyEvent]) -> None:
                 expires_at=event.expires_at,
             )
         case ApiKeyRotated():
+            await _end_hashes(sql, fact, api_key_id, event.old_until)
             await change_rows(
                 sql, api_keys, fact, [api_key_id], prefix=event.prefix, old_until=event.old_until
-            )
-            await sql.execute(
-                sa.update(hashes).where(hashes.c.hash == event.old_hash).values(valid_until=event.old_until)
             )
             await _add_hash(sql, fact, api_key_id, event.hash)
         case ApiKeyRevoked():
@@ -106,6 +104,16 @@ def _ids(site_ids: tuple[UUID, ...] | None) -> list[UUID] | None:
 async def _add_hash(sql: Sql, fact: Recorded[ApiKeyEvent], api_key_id: UUID, hash: str) -> None:
     row = {"account_id": fact.account_id, "api_key_id": api_key_id, "hash": hash}
     await sql.execute(insert(hashes).values(**row).on_conflict_do_nothing())
+
+
+async def _end_hashes(sql: Sql, fact: Recorded[ApiKeyEvent], api_key_id: UUID, until: str) -> None:
+    """No secret before this rotation outlives its overlap, also one that an earlier rotation gave longer."""
+    new = sa.exists().where(api_keys.c.id == api_key_id, api_keys.c.version < fact.version)
+    await sql.execute(
+        sa.update(hashes)
+        .where(hashes.c.api_key_id == api_key_id, new)
+        .values(valid_until=sa.func.least(hashes.c.valid_until, sa.cast(until, sa.DateTime(timezone=True))))
+    )
 
 
 PROJECTION = Projection("api_keys", (API_KEY.category,), (api_keys, hashes), apply)

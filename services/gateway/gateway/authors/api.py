@@ -88,7 +88,13 @@ async def list_authors(
 @router.post("/", status_code=201, summary="Add an author profile", response_model=Success[AuthorOut])
 async def add_author(body: AuthorIn, caller: Caller, runtime: Runtime) -> Answer:
     profile_id = caller.new_id("author")
-    return await _save(runtime, caller, profile_id, AddAuthor(profile_id, **body.model_dump()), 201)
+    command = AddAuthor(profile_id, **body.model_dump())
+
+    async def work(tx: Transaction) -> Row:
+        await tx.handle(AUTHORS, caller.account_id, command)
+        return await _row(tx, profile_id, caller)
+
+    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=201)
 
 
 @router.get("/{profile_id}/", summary="An author profile", response_model=Success[AuthorOut])
@@ -104,15 +110,13 @@ async def put_author(profile_id: UUID, body: AuthorIn, caller: Caller, runtime: 
 
 @router.patch("/{profile_id}/", summary="Change an author profile", response_model=Success[AuthorOut])
 async def patch_author(profile_id: UUID, body: AuthorChanges, caller: Caller, runtime: Runtime) -> Answer:
-    await _require(runtime, caller, profile_id)
-    return await _save(runtime, caller, profile_id, ChangeAuthor(profile_id, **body.model_dump()))
+    return await _change(runtime, caller, profile_id, ChangeAuthor(profile_id, **body.model_dump()))
 
 
 @router.delete("/{profile_id}/", status_code=204, summary="Archive an author profile")
 async def archive_author(profile_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    await _require(runtime, caller, profile_id)
-
     async def work(tx: Transaction) -> None:
+        await _row(tx, profile_id, caller)
         await tx.handle(AUTHORS, caller.account_id, ArchiveAuthor(profile_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -125,24 +129,18 @@ async def archive_author(profile_id: UUID, caller: Caller, runtime: Runtime) -> 
     response_model=Success[AuthorOut],
 )
 async def restore_author(profile_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    await _require(runtime, caller, profile_id, archived=True)
-    return await _save(runtime, caller, profile_id, RestoreAuthor(profile_id))
+    return await _change(runtime, caller, profile_id, RestoreAuthor(profile_id), archived=True)
 
 
-async def _require(runtime: RuntimeOf, caller: CallerOf, profile_id: UUID, *, archived: bool = False) -> None:
-    """Raises 404 for what the caller may not see, then 403 for what it may not change."""
-    async with runtime.database.transaction(caller.account_id) as tx:
-        await _row(tx, profile_id, caller, archived=archived)
-
-
-async def _save(
-    runtime: RuntimeOf, caller: CallerOf, profile_id: UUID, command: AuthorCommand, status: int = 200
+async def _change(
+    runtime: RuntimeOf, caller: CallerOf, profile_id: UUID, command: AuthorCommand, *, archived: bool = False
 ) -> Answer:
     async def work(tx: Transaction) -> Row:
+        await _row(tx, profile_id, caller, archived=archived)
         await tx.handle(AUTHORS, caller.account_id, command)
         return await _row(tx, profile_id, caller)
 
-    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=status)
+    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)))
 
 
 async def _row(tx: Transaction, profile_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:

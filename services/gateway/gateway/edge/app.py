@@ -135,7 +135,7 @@ class Edge:
                 await self._audit.begin(answer.entry, identity.account_id, actor_of(identity), behalf)
             require_module(identity, target.path)
             refuse_writes(identity, scope["method"], target.path)
-        body = LimitedBody(receive, kind, headers)
+        body = LimitedBody(receive, target.path, headers)
         if target.service is None:
             if target.public is None and scope["method"] not in SAFE:
                 # Before the client sees the answer, and so can rely on it in its next call.

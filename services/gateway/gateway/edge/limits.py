@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from starlette.types import Message, Receive
 
 from gateway.edge.headers import RawHeaders, header
-from gateway.windows import Windows
+from gateway.windows import Windows, network_of
 
 Class = Literal["auth", "read", "write", "ai", "import", "webhook"]
 CLASSES: tuple[Class, ...] = ("auth", "read", "write", "ai", "import", "webhook")
@@ -35,6 +35,9 @@ _POSTS: tuple[tuple[Class, re.Pattern[str]], ...] = (
         ),
     ),
 )  # fmt: skip
+
+_FILE = re.compile(r"/api/v1/(.+/)?(import_csv|import)/")
+"""What takes a file, in pieces; all else (`bulk-import/` too) is read into memory, whatever its sender calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,11 @@ class Limits:
 
 def _caller(of: Class, identity: Identity, address: str) -> str:
     """Each key and each person by itself; who is nobody, and who signs in, by address."""
-    if of == "auth":
-        return f"address:{address}"
-    if identity.api_key_id is not None:
+    if of != "auth" and identity.api_key_id is not None:
         return f"key:{identity.api_key_id}"
-    return f"user:{identity.user_id}" if identity.user_id is not None else f"address:{address}"
+    if of != "auth" and identity.user_id is not None:
+        return f"user:{identity.user_id}"
+    return f"address:{network_of(address)}"
 
 
 def class_of(method: str, path: str) -> Class | None:
@@ -102,9 +105,8 @@ def parse_limits(text: str) -> Mapping[Class, int]:
 class LimitedBody:
     """A request's body that ends with 413 where it is larger than its route takes; raises at once where it says so."""
 
-    def __init__(self, receive: Receive, of: Class | None, headers: RawHeaders) -> None:
-        kind = header(headers, b"content-type") or ""
-        file = of == "import" and not kind.startswith("application/json")
+    def __init__(self, receive: Receive, path: str, headers: RawHeaders) -> None:
+        file = _FILE.fullmatch(path) is not None
         self.most = LARGEST_IMPORT if file else LARGEST_BODY
         self.exceeded = False
         self._room = self.most + (FORM_BYTES if file else 0)

@@ -116,6 +116,7 @@ async def change_preferences(body: PreferencesIn, caller: Caller, runtime: Runti
         await require_expected(
             tx, sa.select(version).where(notification_preferences.c.user_id == user_id), caller
         )
+        await tx.lock()  # of two changes at once each sees what the other left
         wanted = dict((await wanted_by(tx, user_id))[0])
         said = {each.kind for each in body.preferences}
         for each in body.preferences:

@@ -53,14 +53,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntriesSeen(Event, frozen=True, kw_only=True):
-    """`source` said `name` at `said_at`. `ends` is an operation whose open items end with it, as `ended`."""
+    """`source` said `name` at `said_at`."""
 
     source: str
     name: str
     said_at: datetime
     entries: tuple[Entry, ...]
-    ends: UUID | None = None
-    ended: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from common.contracts import Contract, billing, operations, planner, publisher, writer
 from common.ids import stable_id
 from common.messaging.envelope import Heard
@@ -70,22 +71,11 @@ _FUNCTIONS: dict[type[Contract], str] = {
 
 def sight_of(event: Heard[Any]) -> EntriesSeen:
     """The fact that follows from an event; the first of its entries is what it is mainly about."""
-    data = event.data
-    ends, ended = None, None
-    match data:
-        case operations.AIOperationFailed(item_id=None):
-            ends, ended = data.operation_id, "failed"
-        case operations.AIOperationCancelled():
-            ends, ended = data.operation_id, "cancelled"
-        case billing.CreditsRefused():
-            ends, ended = data.operation_id, "refused"
     return EntriesSeen(
         source=event.source,
-        name=type(data).__name__,
+        name=type(event.data).__name__,
         said_at=event.time,
         entries=tuple(_entries(event)),
-        ends=ends,
-        ended=ended,
     )
 
 
@@ -261,6 +251,8 @@ def _item_done(event: Heard[Any]) -> list[Entry]:
 def _paid(event: Heard[Any]) -> list[Entry]:
     data = event.data
     operation = Entry(kind="operation", id=data.operation_id, label=getattr(data, "function", None))
+    if ended := _ended(data):
+        return [msgspec.structs.replace(operation, guard=FAILED, status=ended)]
     match data:
         case operations.AIOperationRequested():
             place: dict[str, Any] = {"guard": RUNNING, "site_id": data.site_id, "sector_id": data.sector_id}
@@ -291,6 +283,20 @@ def _paid(event: Heard[Any]) -> list[Entry]:
         case billing.CreditsDeducted(item_id=item_id):
             return [operation, _item(data, item_id, amount=data.amount)]
     return [operation]
+
+
+def _ended(data: Any) -> str | None:
+    """How all that is still open of an operation ends with this. Billing's refusal is also said by who asked."""
+    match data:
+        case operations.AIOperationFailed(item_id=None, error_code="INSUFFICIENT_CREDITS"):
+            return "refused"
+        case operations.AIOperationFailed(item_id=None):
+            return "failed"
+        case operations.AIOperationCancelled():
+            return "cancelled"
+        case billing.CreditsRefused():
+            return "refused"
+    return None
 
 
 def _item(data: Any, item_id: UUID, **said: Any) -> Entry:

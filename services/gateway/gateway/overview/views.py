@@ -122,12 +122,14 @@ WITH said AS (
 _ENDED = """
 WITH given AS (
     SELECT e.kind, e.id, 2 AS guard, NULL::uuid AS site_id, NULL::uuid AS sector_id, NULL::uuid AS parent_id,
-        NULL::text AS text, NULL::text AS label, %(ended)s::text AS status, NULL::boolean AS archived,
+        NULL::text AS text, NULL::text AS label, o.status, NULL::boolean AS archived,
         NULL::bigint AS amount, NULL::integer AS failed, NULL::integer AS text_version, NULL::integer AS live_version,
         NULL::integer AS live_guard, NULL::tsvector AS words, %(at)s AS made_at, %(at)s AS said_at
-    FROM overview_entries e
-    WHERE e.account_id = %(account)s AND e.parent_id = %(ends)s AND e.kind = 'ai_item' AND e.guard < 2
+    FROM overview_entries o JOIN overview_entries e ON e.account_id = o.account_id AND e.parent_id = o.id
+    WHERE o.account_id = %(account)s AND o.kind = 'operation' AND o.id = %(operation)s
+        AND o.guard = 2 AND e.kind = 'ai_item' AND e.guard < 2
 )"""
+"""What is open of an operation ends with it, also where its end is heard before its beginning."""
 
 _RIGHT = ", ".join(
     f"{name} = CASE WHEN excluded.guard > e.guard THEN coalesce(excluded.{name}, e.{name})"
@@ -196,8 +198,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
         rows = [_row(entry, fact.account_id) for entry in said.values()]
         stamp = {"account": fact.account_id, "at": seen.said_at}
         await sql.execute(_GIVEN + _MERGE, stamp | {"entries": msgspec.json.encode(rows).decode()})
-        if seen.ends is not None:
-            await sql.execute(_ENDED + _MERGE, stamp | {"ends": seen.ends, "ended": seen.ended})
+        for entry in said.values():
+            if entry.kind == "operation" and entry.status is not None:
+                await sql.execute(_ENDED + _MERGE, stamp | {"operation": entry.id})
         texts = (entry.text for entry in said.values() if entry.kind in SEARCHED and entry.text)
         if words := sorted({word for text in texts for word in words_of(text)}):
             spelled = {"account": fact.account_id, "words": words, "shortest": SHORTEST_MISTYPED}

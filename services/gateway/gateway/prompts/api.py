@@ -1,5 +1,6 @@
 """Routes of prompts: members read them, owners and admins write them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -130,9 +131,13 @@ async def add_prompt(body: PromptIn, caller: Caller, runtime: Runtime) -> Answer
     _require_function(body.prompt_type, body.function_name)
     _require_usable(body.prompt_type, body.prompt_value)
     prompt_id = caller.new_id("prompt")
-    return await _save(
-        runtime, caller, prompt_id, AddPrompt(prompt_id, body.prompt_type, body.prompt_value), 201
-    )
+    command = AddPrompt(prompt_id, body.prompt_type, body.prompt_value)
+
+    async def work(tx: Transaction) -> Row:
+        await tx.handle(PROMPTS, caller.account_id, command)
+        return await _row(tx, prompt_id, caller)
+
+    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=201)
 
 
 @router.post(
@@ -179,23 +184,22 @@ async def put_prompt(prompt_id: UUID, body: PromptIn, caller: Caller, runtime: R
 
 @router.patch("/{prompt_id}/", summary="Change a prompt", response_model=Success[PromptOut])
 async def patch_prompt(prompt_id: UUID, body: PromptChanges, caller: Caller, runtime: Runtime) -> Answer:
-    async with runtime.database.transaction(caller.account_id) as tx:
-        row = await _row(tx, prompt_id, caller)
-    type: PromptType = row["prompt_type"]
-    if body.prompt_type not in (None, type):
-        raise _invalid("prompt_type", f"is {type} and stays so; archive this prompt and write another")
-    _require_function(type, body.function_name)
-    value = row["prompt_value"] if body.prompt_value is None else body.prompt_value
-    _require_usable(type, value)
-    return await _save(runtime, caller, prompt_id, ChangePrompt(prompt_id, value))
+    def changed(row: Row) -> PromptCommand:
+        type: PromptType = row["prompt_type"]
+        if body.prompt_type not in (None, type):
+            raise _invalid("prompt_type", f"is {type} and stays so; archive this prompt and write another")
+        _require_function(type, body.function_name)
+        value = row["prompt_value"] if body.prompt_value is None else body.prompt_value
+        _require_usable(type, value)
+        return ChangePrompt(prompt_id, value)
+
+    return await _change(runtime, caller, prompt_id, changed)
 
 
 @router.delete("/{prompt_id}/", status_code=204, summary="Archive a prompt: the default is in force again")
 async def archive_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    async with runtime.database.transaction(caller.account_id) as tx:
-        await _row(tx, prompt_id, caller)
-
     async def work(tx: Transaction) -> None:
+        await _row(tx, prompt_id, caller)
         await tx.handle(PROMPTS, caller.account_id, ArchivePrompt(prompt_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -206,9 +210,7 @@ async def archive_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> R
     "/{prompt_id}/restore/", summary="Bring an archived prompt back", response_model=Success[PromptOut]
 )
 async def restore_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    async with runtime.database.transaction(caller.account_id) as tx:
-        await _row(tx, prompt_id, caller, archived=True)
-    return await _save(runtime, caller, prompt_id, RestorePrompt(prompt_id))
+    return await _change(runtime, caller, prompt_id, lambda _: RestorePrompt(prompt_id), archived=True)
 
 
 @router.post(
@@ -217,20 +219,26 @@ async def restore_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> A
     response_model=Success[PromptOut],
 )
 async def reset_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    async with runtime.database.transaction(caller.account_id) as tx:
-        row = await _row(tx, prompt_id, caller)
-    kind = KINDS[row["prompt_type"]]
-    return await _save(runtime, caller, prompt_id, ChangePrompt(prompt_id, kind.default))
+    def reset(row: Row) -> PromptCommand:
+        return ChangePrompt(prompt_id, KINDS[row["prompt_type"]].default)
+
+    return await _change(runtime, caller, prompt_id, reset)
 
 
-async def _save(
-    runtime: RuntimeOf, caller: CallerOf, prompt_id: UUID, command: PromptCommand, status: int = 200
+async def _change(
+    runtime: RuntimeOf,
+    caller: CallerOf,
+    prompt_id: UUID,
+    command_of: Callable[[Row], PromptCommand],
+    *,
+    archived: bool = False,
 ) -> Answer:
     async def work(tx: Transaction) -> Row:
-        await tx.handle(PROMPTS, caller.account_id, command)
+        row = await _row(tx, prompt_id, caller, archived=archived)
+        await tx.handle(PROMPTS, caller.account_id, command_of(row))
         return await _row(tx, prompt_id, caller)
 
-    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=status)
+    return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)))
 
 
 async def _row(tx: Transaction, prompt_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:

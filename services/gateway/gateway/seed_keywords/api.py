@@ -200,7 +200,7 @@ def _number(text: str, most: int) -> int | None:
     """Raises ValueError."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > most:
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > most:
         raise ValueError(f"must be a whole number from 0 to {most:,}")
     return int(text)
 

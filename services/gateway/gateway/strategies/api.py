@@ -12,7 +12,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
-from common.api.runtime import Runtime, RuntimeOf
+from common.api.runtime import Runtime
 from common.api.scope import require_row, visible
 from common.contracts.settings import PromptType
 from common.database import Row, Sql, Transaction
@@ -138,9 +138,8 @@ async def get_strategy(strategy_id: UUID, caller: Caller, runtime: Runtime) -> A
 
 @router.put("/{strategy_id}/", summary="Replace a strategy", response_model=Success[StrategyOut])
 async def put_strategy(strategy_id: UUID, body: StrategyIn, caller: Caller, runtime: Runtime) -> Answer:
-    await _require(runtime, caller, strategy_id)
-
     async def work(tx: Transaction) -> Row:
+        await _row(tx, strategy_id, caller)
         return await _write(tx, caller, strategy_id, await _strategy(tx, caller, body))
 
     return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)))
@@ -150,13 +149,13 @@ async def put_strategy(strategy_id: UUID, body: StrategyIn, caller: Caller, runt
 async def patch_strategy(
     strategy_id: UUID, body: StrategyChanges, caller: Caller, runtime: Runtime
 ) -> Answer:
-    await _require(runtime, caller, strategy_id)
     given = body.model_dump(exclude_unset=True)
     for name, value in given.items():
         if value is None and name != "sector_id":
             raise validation(name, "must not be null; leave it out to keep it")
 
     async def work(tx: Transaction) -> Row:
+        await _row(tx, strategy_id, caller)
         state, _ = await tx.load(STRATEGIES, caller.account_id)
         strategy = state.by_id[strategy_id]
         if "sector_id" in given:
@@ -170,9 +169,8 @@ async def patch_strategy(
 
 @router.delete("/{strategy_id}/", status_code=204, summary="Archive a strategy")
 async def archive_strategy(strategy_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    await _require(runtime, caller, strategy_id)
-
     async def work(tx: Transaction) -> None:
+        await _row(tx, strategy_id, caller)
         await tx.handle(STRATEGIES, caller.account_id, ArchiveStrategy(strategy_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -185,9 +183,8 @@ async def archive_strategy(strategy_id: UUID, caller: Caller, runtime: Runtime) 
     response_model=Success[StrategyOut],
 )
 async def restore_strategy(strategy_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    await _require(runtime, caller, strategy_id, archived=True)
-
     async def work(tx: Transaction) -> Row:
+        await _row(tx, strategy_id, caller, archived=True)
         return await _handle(tx, caller, RestoreStrategy(strategy_id))
 
     return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)))
@@ -223,14 +220,6 @@ async def _write(tx: Transaction, caller: CallerOf, strategy_id: UUID, strategy:
 async def _handle(tx: Transaction, caller: CallerOf, command: StrategyCommand) -> Row:
     await tx.handle(STRATEGIES, caller.account_id, command)
     return await _row(tx, command.strategy_id, caller)
-
-
-async def _require(
-    runtime: RuntimeOf, caller: CallerOf, strategy_id: UUID, *, archived: bool = False
-) -> None:
-    """Raises 404 for what the caller may not see, then 403 for what it may not change."""
-    async with runtime.database.transaction(caller.account_id) as tx:
-        await _row(tx, strategy_id, caller, archived=archived)
 
 
 async def _row(tx: Transaction, strategy_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:

@@ -191,6 +191,7 @@ async def login(body: LoginIn, runtime: Runtime, parts: Parts, request: Request)
     index = await email_index(runtime.secrets, email)
     await parts.throttle.attempt(_address(request), index)
     async with parts.signing_in:
+        await parts.throttle.require_open(index)
         refresh = await _sign_in(runtime, parts, index, body.password, request)
     return signed_in(parts, refresh, body.cookie)
 
@@ -423,15 +424,22 @@ async def _sign_in(
         verify_password(password, hashed),
         noted(request, user["account_id"], user["user_id"]) if user else asyncio.sleep(0),
     )
-    if not verified or user is None or not user["is_active"]:
-        await parts.throttle.failed(index)
-        raise ApiError("INVALID_CREDENTIALS", "E-mail or password is wrong.", status=401)
-    user_id, session_id = user["user_id"], new_id()
+    if verified and user is not None and user["is_active"]:
+        user_id, cipher, session_id = user["user_id"], user["password_cipher"], new_id()
 
-    async def work(tx: Transaction) -> sessions.RefreshToken:
-        return await sessions.begin(tx, user_id, session_id)
+        async def work(tx: Transaction) -> sessions.RefreshToken | None:
+            await tx.lock()
+            now = await user_row(tx, user_id)
+            # A new password ends all sessions: one that the old password opens meanwhile must not be left.
+            if now is None or not now["is_active"] or now["password_cipher"] != cipher:
+                return None
+            return await sessions.begin(tx, user_id, session_id)
 
-    return await runtime.database.run(user["account_id"], work, request_meta(request, user_id))
+        meta = request_meta(request, user_id)
+        if (begun := await runtime.database.run(user["account_id"], work, meta)) is not None:
+            return begun
+    await parts.throttle.failed(index)
+    raise ApiError("INVALID_CREDENTIALS", "E-mail or password is wrong.", status=401)
 
 
 def signed_in(

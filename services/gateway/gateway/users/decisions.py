@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-from common.eventsourcing.decider import Decider, DomainError
+import msgspec
+from common.eventsourcing.decider import Decider, DomainError, Snapshot
 from common.eventsourcing.event import EventTypes
 
 from gateway.users.events import (
@@ -140,4 +141,6 @@ USER: Decider[UserState, UserCommand] = Decider(
             PasswordChanged,
         )
     ),
+    # The stream grows with every sign-in.
+    snapshot=Snapshot("user.1", msgspec.json.encode, msgspec.json.Decoder(User).decode),
 )

@@ -7,6 +7,9 @@ from uuid import UUID
 from common.contracts.gateway import Role
 from common.eventsourcing.event import Event
 
+MOST_SESSIONS = 100
+"""Of one user; with one more the oldest ends. People have some devices, and programs have API keys."""
+
 
 class UserRegistered(Event, frozen=True):
     user_id: UUID
@@ -74,14 +77,14 @@ class Unknown:
 
 @dataclass(frozen=True)
 class User:
-    """`sessions` are those signed in and neither signed out nor revoked; the older ones may have run out."""
+    """`sessions` are those signed in and neither signed out nor revoked, the newest last; some may have run out."""
 
     role: Role
     first_name_cipher: str
     last_name_cipher: str
+    sessions: tuple[UUID, ...] = ()
     active_site: UUID | None = None
     active_sector: UUID | None = None
-    sessions: frozenset[UUID] = frozenset()
 
 
 UserState = Unknown | User
@@ -98,11 +101,11 @@ def evolve(state: UserState, event: UserEvent) -> UserState:
         case PlaceChosen(site_id, sector_id):
             return replace(state, active_site=site_id, active_sector=sector_id)
         case SignedIn(session_id):
-            return replace(state, sessions=state.sessions | {session_id})
+            return replace(state, sessions=(*state.sessions, session_id)[-MOST_SESSIONS:])
         case SessionRevoked(session_id) | SignedOut(session_id):
-            return replace(state, sessions=state.sessions - {session_id})
+            return replace(state, sessions=tuple(id for id in state.sessions if id != session_id))
         case SignedOutEverywhere():
-            return replace(state, sessions=frozenset())
+            return replace(state, sessions=())
         case PasswordChanged(_, kept):
-            return replace(state, sessions=state.sessions & {kept})
+            return replace(state, sessions=tuple(id for id in state.sessions if id == kept))
     assert_never(event)

@@ -18,6 +18,7 @@ from common.views import uuid_column
 
 from gateway import metadata
 from gateway.users.decisions import USER, RevokeSession, SignIn, SignOut
+from gateway.users.events import User
 
 families = sa.Table(
     "refresh_families",
@@ -73,10 +74,13 @@ def standing(token: RefreshToken, newest_hash: bytes | None, *, expired: bool) -
 
 async def begin(tx: Transaction, user_id: UUID, session_id: UUID) -> RefreshToken:
     """Sign in: the fact, and the family's first token."""
-    await tx.handle(USER, user_id, SignIn(session_id))
+    user = (await tx.handle(USER, user_id, SignIn(session_id))).state
+    going_on = list(user.sessions) if isinstance(user, User) else []
     token = RefreshToken(tx.account_id, user_id, session_id, secrets.token_bytes(_SECRET_BYTES))
     await tx.execute(
-        "DELETE FROM refresh_families WHERE user_id = %(user)s AND expires_at < now()", {"user": user_id}
+        "DELETE FROM refresh_families WHERE user_id = %(user)s"
+        " AND (expires_at < now() OR session_id <> ALL (%(going_on)s))",
+        {"user": user_id, "going_on": going_on},
     )
     await tx.execute(
         "INSERT INTO refresh_families (account_id, session_id, user_id, token_hash, expires_at)"

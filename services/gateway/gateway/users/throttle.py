@@ -3,7 +3,7 @@
 from common.api.errors import ApiError
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
-from gateway.windows import Window, Windows
+from gateway.windows import Window, Windows, network_of
 
 PER_ADDRESS = RateLimitItemPerMinute(10)
 """Also where the operator has raised the limits of the API."""
@@ -22,12 +22,16 @@ class LoginThrottle:
 
     async def attempt(self, address: str, email_index: str) -> None:
         """Count an attempt; raises 429 with Retry-After."""
-        _require(await self._windows.hit(PER_ADDRESS, "login", address))
+        _require(await self._windows.hit(PER_ADDRESS, "login", network_of(address)))
+        await self.require_open(email_index)
+
+    async def require_open(self, email_index: str) -> None:
+        """Raises 429 for an e-mail whose login is locked. Who has waited asks again: others have failed meanwhile."""
         _require(await self._windows.look(FAILURES_PER_EMAIL, "failed", email_index))
 
     async def ask_reset(self, address: str, email_index: str) -> None:
         """Count a wish for a reset mail; raises 429 with Retry-After, registered or not."""
-        _require(await self._windows.hit(PER_ADDRESS, "login", address))
+        _require(await self._windows.hit(PER_ADDRESS, "login", network_of(address)))
         _require(await self._windows.hit(RESETS_PER_EMAIL, "reset", email_index))
 
     async def forgive(self, email_index: str) -> None:

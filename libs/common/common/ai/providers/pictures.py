@@ -24,7 +24,7 @@ def picture(encoded: str, priced_as: str) -> RenderedImage:
                 height=opened.height,
                 priced_as=priced_as,
             )
-    except (binascii.Error, OSError, ValueError) as error:
+    except (binascii.Error, OSError, ValueError, Image.DecompressionBombError) as error:
         raise ProviderError(
             "AI_ANSWER_INVALID", "the provider's picture cannot be read", retryable=True
         ) from error
