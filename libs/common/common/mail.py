@@ -19,6 +19,7 @@ from common.settings import Settings
 
 SEND_SECONDS = 20.0
 """A server that greets slowly on purpose (tarpitting) takes some seconds; a job tries again after this."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SMTP_PORT, SUBMISSION_PORT = 465, 587
 """RFC 8314 (TLS from the start) and RFC 6409 (STARTTLS)."""
 
@@ -84,13 +85,18 @@ def open_mailer(settings: Settings) -> Mailer:
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """`tls` from the start; without it the connection is encrypted where the server offers STARTTLS."""
+    """`tls` from the start; without it by STARTTLS: where it is offered, or else not at all with a password to tell."""
 
     host: str
     port: int
     username: str | None
     password: str | None
     tls: bool
+
+    @property
+    def start_tls(self) -> bool | None:
+        """True insists, None takes what is offered: whoever sits between could take the offer away."""
+        return True if self.username and not self.tls and self.host not in LOOPBACK else None
 
 
 class SmtpMailer:
@@ -110,6 +116,7 @@ class SmtpMailer:
                 username=server.username,
                 password=server.password,
                 use_tls=server.tls,
+                start_tls=server.start_tls,
                 timeout=SEND_SECONDS,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:

@@ -168,6 +168,24 @@ async def test_the_sectors_strategy_goes_before_the_accounts(writer: Parts, fake
     assert "Elsewhere." not in asked
 
 
+async def test_the_sectors_strategy_for_other_prompts_leaves_the_accounts_in_force(
+    writer: Parts, fake: FakeAI
+) -> None:
+    tenant = await with_own_key(writer, fake)
+    for_ideas = replace(
+        STRATEGY,
+        strategy_id=new_id(),
+        sector_id=tenant.sector,
+        prompt_types=("ideas",),
+        description="Ideas only.",
+    )
+    await writer.hear(tenant, STRATEGY, for_ideas)
+    await write(writer, tenant)
+    (asked,) = prompts(fake)
+    assert "compare three offers" in asked
+    assert "Ideas only." not in asked
+
+
 async def test_the_platforms_provider_answers_who_has_none_and_knows_the_catalogues_prices(
     writer: Parts, fake: FakeAI
 ) -> None:

@@ -110,6 +110,27 @@ class TestSmtp:
         assert isinstance(mailer, SmtpMailer)
         assert (mailer._server.port, mailer._server.tls) == (port, tls)
 
+    @pytest.mark.parametrize(
+        ("url", "insists"),
+        [
+            ("smtp://ada:secret@mail.example.com", True),
+            ("smtp://mail.example.com", None),
+            ("smtps://ada:secret@mail.example.com", None),
+            ("smtp://ada:secret@localhost", None),
+        ],
+    )
+    async def test_tells_its_password_to_nobody_in_between(
+        self, url: str, insists: bool | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[Any] = []
+
+        async def send(*_message: Any, **options: Any) -> None:
+            asked.append(options["start_tls"])
+
+        monkeypatch.setattr(aiosmtplib, "send", send)
+        await open_mailer(_settings(url)).send(MAIL)
+        assert asked == [insists]
+
 
 async def test_a_folder_holds_each_message_once(tmp_path: Path) -> None:
     mailer = open_mailer(_settings((tmp_path / "mail box").as_uri()))

@@ -115,14 +115,16 @@ async def default_author(sql: Sql) -> AuthorProfileChanged | None:
 
 
 async def active_strategy(sql: Sql, sector_id: UUID, type: PromptType) -> StrategyChanged | None:
-    """The sector's active strategy, else the account's, if it is meant for prompts of that type."""
+    """The sector's active strategy for prompts of that type, else the account's."""
     active = [
         strategy
         for strategy in await _said(sql, replica_strategies, StrategyChanged)
-        if strategy.is_active and not strategy.archived and strategy.sector_id in (sector_id, None)
+        if strategy.is_active
+        and not strategy.archived
+        and strategy.sector_id in (sector_id, None)
+        and (not strategy.prompt_types or type in strategy.prompt_types)
     ]
-    chosen = next(iter(sorted(active, key=lambda strategy: strategy.sector_id is None)), None)
-    return chosen if chosen and (not chosen.prompt_types or type in chosen.prompt_types) else None
+    return next(iter(sorted(active, key=lambda strategy: strategy.sector_id is None)), None)
 
 
 async def ai_settings(sql: Sql) -> Mapping[SettingsType, AISettingsChanged]:
