@@ -40,9 +40,9 @@ _KIND = (
     "[1 + n %% 10]"
 )
 _ENTRIES = f"""
-INSERT INTO overview_entries (account_id, kind, id, site_id, sector_id, text, status, archived, amount, guard, words,
+INSERT INTO overview_entries (account_id, kind, id, site_id, sector_id, text, status, archived, amount, guard, guards, words,
     made_at, said_at)
-SELECT '{TENANT}', kind, id, site_id, sector_id, text, status, false, 1, 1,
+SELECT '{TENANT}', kind, id, site_id, sector_id, text, status, false, 1, 1, array_fill(1, ARRAY[11]),
     array_to_tsvector(ARRAY(
         SELECT '{TENANT.hex}/' || kind || '/' || word FROM unnest(string_to_array(text, ' ')) AS w (word))), at, at
 FROM (

@@ -3,10 +3,12 @@
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from common.contracts import Contract
 from common.contracts.billing import CreditsDeducted, CreditsRefused
 from common.contracts.operations import (
@@ -28,7 +30,15 @@ from common.contracts.planner import (
     PipelineStageStarted,
 )
 from common.contracts.publisher import ContentPublished, ContentUnpublished
-from common.contracts.writer import ContentChanged, ContentGenerated, ContentSubmittedForReview
+from common.contracts.writer import (
+    ContentChanged,
+    ContentGenerated,
+    ContentSubmittedForReview,
+    TaskFailed,
+    TaskItem,
+    TasksChanged,
+    TasksCreated,
+)
 from common.database import Transaction
 from common.eventsourcing.event import Recorded
 from common.eventsourcing.rebuild import rebuild
@@ -38,7 +48,7 @@ from common.operate.projections import verify
 from gateway.app import MODEL
 from gateway.overview.reactions import seen
 from gateway.overview.search import search
-from gateway.overview.views import PROJECTION, Within, lexeme
+from gateway.overview.views import PROJECTION, Within, entries, lexeme
 
 from tests.integration.gateway.running import Gateway, Tenant
 from tests.support.misspellings import keywords, labelled
@@ -390,6 +400,41 @@ class TestTheViews:
         one = await rows(gateway, tenant.account_id, *TABLES)
         assert one == await rows(gateway, other.account_id, *TABLES)
         assert sum(one.values()) > 30
+
+    async def test_know_of_each_column_who_spoke_last(self, gateway: Gateway) -> None:
+        """Whoever speaks of one column only says nothing of who is right about the others."""
+        task = new_id()
+        old, new = (
+            TaskItem(
+                task_id=task,
+                title=f"{word} title",
+                cluster_id=new_id(),
+                idea_id=None,
+                content_type="post",
+                content_structure="guide",
+                word_count=700,
+            )
+            for word in ("Old", "New")
+        )
+        for order in permutations(range(3)):
+            tenant = await gateway.register()
+            place = {"site_id": new_id(), "sector_id": new_id()}
+            events = heard(
+                tenant.account_id,
+                [
+                    ("writer", 1, TasksCreated(tasks=(old,), **place)),
+                    ("writer", 2, TasksChanged(tasks=(new,), **place)),
+                    (
+                        "writer",
+                        3,
+                        TaskFailed(task_id=task, operation_id=new_id(), error_code="X", message=""),
+                    ),
+                ],
+            )
+            await take(gateway, [events[n] for n in order])
+            async with gateway.runtime.database.transaction(tenant.account_id) as tx:
+                row = await tx.first(sa.select(entries.c.text, entries.c.status))
+            assert row == {"text": "New title", "status": "failed"}, order
 
     async def test_change_nothing_when_a_fact_is_applied_twice(
         self, gateway: Gateway, tenant: Tenant, place: Place

@@ -1,7 +1,7 @@
 """The tables of the views over all services, and how a fact changes them.
 
-An entry is merged column by column: of two facts about it the one with the greater `guard` is right, and the other one
-only says what the first does not speak of. So an entry is the same in whatever order events were heard. Counts move by
+An entry is merged column by column: of all facts that speak of a column the one with the greatest `guard` is right
+(`guards` remembers it, in the order of `_MERGED`). So an entry is the same in whatever order events were heard. Counts move by
 what an entry was before and is after a statement, so that a fact applied twice counts once. Each search or count names
 its tenant by the policy of the tables alone.
 """
@@ -49,6 +49,7 @@ entries = sa.Table(
     sa.Column("text_version", sa.Integer),
     sa.Column("live_version", sa.Integer),
     sa.Column("guard", sa.Integer, nullable=False),
+    sa.Column("guards", sa.ARRAY(sa.Integer), nullable=False),
     sa.Column("live_guard", sa.Integer),
     sa.Column("words", TSVECTOR),
     sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
@@ -131,20 +132,25 @@ WITH given AS (
 )"""
 """What is open of an operation ends with it, also where its end is heard before its beginning."""
 
+_OF = {"sector_id": "CASE kind WHEN 'publication' THEN 0 ELSE guard END"}
+"""The sector of a publication is its article's, not its own word."""
+_GUARDS = ", ".join(f"CASE WHEN {name} IS NOT NULL THEN {_OF.get(name, 'guard')} END" for name in _MERGED)
 _RIGHT = ", ".join(
-    f"{name} = CASE WHEN excluded.guard > e.guard THEN coalesce(excluded.{name}, e.{name})"
-    f" ELSE coalesce(e.{name}, excluded.{name}) END"
-    for name in _MERGED
+    f"{name} = CASE WHEN excluded.guards[{n}] > coalesce(e.guards[{n}], -1) THEN excluded.{name} ELSE e.{name} END"
+    for n, name in enumerate(_MERGED, 1)
 )
+_LATER = ", ".join(f"greatest(e.guards[{n}], excluded.guards[{n}])" for n in range(1, len(_MERGED) + 1))
 _MERGE = f"""
 , before AS (
     SELECT e.* FROM overview_entries e JOIN given USING (kind, id) WHERE e.account_id = %(account)s
 ), after AS (
-    INSERT INTO overview_entries AS e (account_id, kind, id, guard, live_version, live_guard, made_at, said_at,
+    INSERT INTO overview_entries AS e (account_id, kind, id, guard, guards, live_version, live_guard, made_at, said_at,
         {", ".join(_MERGED)})
-    SELECT %(account)s, kind, id, guard, live_version, live_guard, made_at, said_at, {", ".join(_MERGED)} FROM given
+    SELECT %(account)s, kind, id, guard, ARRAY[{_GUARDS}], live_version, live_guard, made_at, said_at, {", ".join(_MERGED)}
+    FROM given
     ON CONFLICT (account_id, kind, id) DO UPDATE SET
         {_RIGHT},
+        guards = ARRAY[{_LATER}],
         live_version = CASE WHEN excluded.live_guard > coalesce(e.live_guard, 0) THEN excluded.live_version
             ELSE e.live_version END,
         guard = greatest(e.guard, excluded.guard), live_guard = greatest(e.live_guard, excluded.live_guard),

@@ -24,6 +24,7 @@ CREATE TABLE overview_entries (
     text_version integer,
     live_version integer,
     guard        integer NOT NULL,
+    guards       integer[] NOT NULL,
     live_guard   integer,
     words        tsvector,
     made_at      timestamptz NOT NULL,
