@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from common.ai.providers import Provider, ProviderError
 from common.ai.providers.choose import (
     OPENAI_MODEL,
@@ -21,6 +22,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import validation
 from common.api.runtime import Runtime, RuntimeOf
+from common.api.scope import require_expected
 from common.contracts.gateway import SecretRef
 from common.contracts.settings import AISettingsChanged, ImageProvider, Quality, SettingsType
 from common.database import Row, Transaction
@@ -28,12 +30,12 @@ from common.ids import SYSTEM_ACCOUNT, stable_id
 from common.outbound import ForbiddenAddress, ForbiddenUrl, OutboundError, OutboundGuard
 from common.secrets import SecretMissing
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from gateway.ai_settings import trials
 from gateway.ai_settings.decisions import AI_SETTINGS, ChangeAISettings
 from gateway.ai_settings.trials import ImageTrial, Trial
-from gateway.ai_settings.views import said, settings_rows
+from gateway.ai_settings.views import ai_settings, said, settings_rows
 
 router = APIRouter(prefix="/api/v1/system/settings/integrations", tags=["system"])
 platform_router = APIRouter(prefix="/api/v1/admin/platform-keys", tags=["admin"])
@@ -43,9 +45,20 @@ TYPES: tuple[SettingsType, ...] = (*ENDPOINTS, "image_generation")
 ADDRESSES = {"openai": OPENAI_URL, "runware": RUNWARE_URL}
 MODELS = {"openai": OPENAI_MODEL, "runware": RUNWARE_MODEL}
 
+
+def _plain(key: SecretStr) -> SecretStr:
+    """A key goes into a header, which holds visible ASCII alone. What was pasted around it is no part of it."""
+    text = key.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("holds a character that no key has; paste it again")
+    return SecretStr(text)
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=r"^[^\x00]*$")]
 Key = Annotated[
-    SecretStr, Field(max_length=500, description="Write-only. Empty: takes the stored one out of use.")
+    SecretStr,
+    Field(max_length=500, description="Write-only. Empty: takes the stored one out of use."),
+    AfterValidator(_plain),
 ]
 Size = Annotated[str, Field(pattern=r"^([1-9]\d{2,3}x[1-9]\d{2,3})?$", description="Pixels, 1024x768.")]
 
@@ -76,7 +89,7 @@ class ImagesIn(Body):
 class TrialIn(Body):
     """Values to try before they are stored; without them what is stored is tried."""
 
-    api_key: Annotated[SecretStr, Field(max_length=500)] | None = None
+    api_key: Annotated[SecretStr, Field(max_length=500), AfterValidator(_plain)] | None = None
     base_url: Line | None = None
     model: Line | None = None
 
@@ -238,6 +251,8 @@ async def _save(
     command = ChangeAISettings(type, **given, secret=secret, without_key=key is not None and secret is None)
 
     async def work(tx: Transaction) -> None:
+        version = sa.select(ai_settings.c.version).where(ai_settings.c.settings_type == type)
+        await require_expected(tx, version, caller)
         await tx.handle(AI_SETTINGS, account_id, command)
 
     await runtime.database.run(account_id, work, caller.meta)
@@ -246,9 +261,9 @@ async def _save(
 
 async def _keep(runtime: RuntimeOf, account_id: UUID, type: SettingsType, key: str) -> SecretRef | None:
     """A version of its own for each key; None for an empty one."""
-    if not key.strip():
+    if not key:
         return None
-    return await runtime.secrets.put(account_id, key.strip(), stable_id("ai settings", account_id, type))
+    return await runtime.secrets.put(account_id, key, stable_id("ai settings", account_id, type))
 
 
 async def _require_permitted(runtime: RuntimeOf, base_url: str) -> None:

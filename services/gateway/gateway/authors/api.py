@@ -10,7 +10,7 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.api.scope import require_row, visible
+from common.api.scope import require_expected, require_row, visible
 from common.database import Row, Transaction
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -113,6 +113,7 @@ async def archive_author(profile_id: UUID, caller: Caller, runtime: Runtime) -> 
     await _require(runtime, caller, profile_id)
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, _version_of(profile_id), caller)
         await tx.handle(AUTHORS, caller.account_id, ArchiveAuthor(profile_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -139,10 +140,15 @@ async def _save(
     runtime: RuntimeOf, caller: CallerOf, profile_id: UUID, command: AuthorCommand, status: int = 200
 ) -> Answer:
     async def work(tx: Transaction) -> Row:
+        await require_expected(tx, _version_of(profile_id), caller)
         await tx.handle(AUTHORS, caller.account_id, command)
         return await _row(tx, profile_id, caller)
 
     return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=status)
+
+
+def _version_of(profile_id: UUID) -> "sa.Select[Any]":
+    return sa.select(author_profiles.c.version).where(author_profiles.c.id == profile_id)
 
 
 async def _row(tx: Transaction, profile_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:

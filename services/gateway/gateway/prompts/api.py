@@ -13,7 +13,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import ApiError
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.api.scope import require_row, visible
+from common.api.scope import require_expected, require_row, visible
 from common.contracts.settings import PromptType
 from common.database import Row, Transaction
 from fastapi import APIRouter, Query, Request
@@ -196,6 +196,7 @@ async def archive_prompt(prompt_id: UUID, caller: Caller, runtime: Runtime) -> R
         await _row(tx, prompt_id, caller)
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, _version_of(prompt_id), caller)
         await tx.handle(PROMPTS, caller.account_id, ArchivePrompt(prompt_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -227,10 +228,15 @@ async def _save(
     runtime: RuntimeOf, caller: CallerOf, prompt_id: UUID, command: PromptCommand, status: int = 200
 ) -> Answer:
     async def work(tx: Transaction) -> Row:
+        await require_expected(tx, _version_of(prompt_id), caller)
         await tx.handle(PROMPTS, caller.account_id, command)
         return await _row(tx, prompt_id, caller)
 
     return answer(_shown(await runtime.database.run(caller.account_id, work, caller.meta)), status=status)
+
+
+def _version_of(prompt_id: UUID) -> "sa.Select[Any]":
+    return sa.select(prompts.c.version).where(prompts.c.id == prompt_id)
 
 
 async def _row(tx: Transaction, prompt_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:

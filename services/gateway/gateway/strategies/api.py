@@ -13,7 +13,7 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
-from common.api.scope import require_row, visible
+from common.api.scope import require_expected, require_row, visible
 from common.contracts.settings import PromptType
 from common.database import Row, Sql, Transaction
 from fastapi import APIRouter, Query, Request
@@ -173,6 +173,7 @@ async def archive_strategy(strategy_id: UUID, caller: Caller, runtime: Runtime) 
     await _require(runtime, caller, strategy_id)
 
     async def work(tx: Transaction) -> None:
+        await require_expected(tx, _version_of(strategy_id), caller)
         await tx.handle(STRATEGIES, caller.account_id, ArchiveStrategy(strategy_id))
 
     await runtime.database.run(caller.account_id, work, caller.meta)
@@ -221,6 +222,7 @@ async def _write(tx: Transaction, caller: CallerOf, strategy_id: UUID, strategy:
 
 
 async def _handle(tx: Transaction, caller: CallerOf, command: StrategyCommand) -> Row:
+    await require_expected(tx, _version_of(command.strategy_id), caller)
     await tx.handle(STRATEGIES, caller.account_id, command)
     return await _row(tx, command.strategy_id, caller)
 
@@ -231,6 +233,10 @@ async def _require(
     """Raises 404 for what the caller may not see, then 403 for what it may not change."""
     async with runtime.database.transaction(caller.account_id) as tx:
         await _row(tx, strategy_id, caller, archived=archived)
+
+
+def _version_of(strategy_id: UUID) -> "sa.Select[Any]":
+    return sa.select(strategies.c.version).where(strategies.c.id == strategy_id)
 
 
 async def _row(tx: Transaction, strategy_id: UUID, caller: CallerOf, *, archived: bool = False) -> Row:
