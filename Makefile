@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help test lint types demo bench prove contracts env permissions errors guarantees
+.PHONY: help test lint types demo bench prove contracts env permissions errors client guarantees
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,7 @@ lint: ## ruff, import contracts, shell scripts, Dockerfile, generated files
 	$(BIN)/python -m common.configuration --check
 	$(BIN)/python -m common.auth.permissions --check
 	$(BIN)/python -m common.api.codes --check
+	$(BIN)/python -m clients.generate --check
 
 types: ## mypy --strict
 	$(BIN)/mypy
@@ -44,6 +45,9 @@ permissions: ## write docs/architecture/permissions.md from the code
 
 errors: ## write docs/errors.md from the registry of error codes
 	$(BIN)/python -m common.api.codes
+
+client: ## write the typed client's models and methods from the API description
+	$(BIN)/python -m clients.generate
 
 guarantees: ## write the tables of docs/architecture/guarantees.md from the planted defects
 	$(BIN)/python -m proving.document

@@ -6,9 +6,11 @@ No answer may be a fault of ours, nor one that the description does not know: st
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import httpx
@@ -49,6 +51,8 @@ SIGN_OUT = {
 LAST = {"PATCH /api/v1/account/modules/"}
 """Would switch off what the others ask."""
 SECONDS = 30.0
+AT_ONCE = 12
+"""Requests on their way: the product works on some while the next ones are made up, and slow ones hold up nobody."""
 
 
 @dataclass
@@ -59,6 +63,21 @@ class Report:
     operations: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     findings: dict[str, str] = field(default_factory=dict)
+
+    def add(self, answered: "Answered") -> None:
+        self.cases += 1
+        if answered.status is not None:
+            self.statuses[answered.status] += 1
+        for title, finding in answered.findings.items():
+            self.findings.setdefault(title, finding)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of one request; no status where no whole answer came."""
+
+    status: int | None
+    findings: Mapping[str, str]
 
 
 def ask(
@@ -76,43 +95,75 @@ def ask(
     operations = [
         operation
         for operation in (found.ok() for found in schema.get_all_operations() if isinstance(found, Ok))
-        if f"{operation.method.upper()} {operation.path}" not in ENDLESS | SIGN_OUT
+        if _name(operation) not in ENDLESS | SIGN_OUT
     ]
-    operations.sort(key=lambda each: f"{each.method.upper()} {each.path}" in LAST)
     report = Report(operations=len(operations))
     each = -(-cases // len(operations))
-    with requests.Session() as session:
-        session.headers["Authorization"] = authorization
+    sender = _Sender(url, authorization)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
 
-        def send(case: Case[Any], name: str) -> None:
-            report.cases += 1
-            try:
-                response = case.call(base_url=url, session=session, timeout=SECONDS)
-            except requests.RequestException as error:
-                title = f"{name}: no answer, or one that broke off"
-                report.findings.setdefault(title, f"{title}: {error}")
-                return
-            report.statuses[response.status_code] += 1
-            # Where only some fields are asked for, the description's required ones are not all there.
-            left_out = [response_schema_conformance] if "fields" in (case.query or {}) else []
-            try:
-                case.validate_response(response, checks=CHECKS, excluded_checks=left_out)
-            except (Failure, FailureGroup) as error:
-                faults = error.exceptions if isinstance(error, FailureGroup) else (error,)
-                for fault in faults:
-                    title = f"{name}: {response.status_code}: {type(fault).__name__}"
-                    report.findings.setdefault(
-                        title, f"{title}: {str(fault)[:600]}\n{case.as_curl_command(base_url=url)[:1500]}"
-                    )
+        def asked(wanted: Iterable[Any], done: int) -> None:
+            """The requests are made up one after another, so that a seed gives the same ones; answers come as they do."""
+            waiting: set[Future[Answered]] = set()
+            for number, operation in enumerate(wanted):
+                _draw(
+                    operation,
+                    known,
+                    each,
+                    seed,
+                    lambda case, name: waiting.add(pool.submit(sender, case, name)),
+                )
+                say((done + number) / len(operations))
+            for future in as_completed(waiting):
+                report.add(future.result())
 
-        for number, operation in enumerate(operations):
-            _draw(operation, known, send, each, seed)
-            say((number + 1) / len(operations))
+        last = [each for each in operations if _name(each) in LAST]
+        asked((each for each in operations if each not in last), 0)
+        asked(last, len(operations) - len(last))
+    say(1.0)
     return report
 
 
-def _draw(operation: Any, known: Known, send: Any, cases: int, seed: int) -> None:
-    name = f"{operation.method.upper()} {operation.path}"
+def _name(operation: Any) -> str:
+    return f"{operation.method.upper()} {operation.path}"
+
+
+class _Sender:
+    """Sends a case and looks at the answer, from several threads: each has its own connection."""
+
+    def __init__(self, url: str, authorization: str) -> None:
+        self._url = url
+        self._authorization = authorization
+        self._own = local()
+
+    def __call__(self, case: Case[Any], name: str) -> Answered:
+        try:
+            response = case.call(base_url=self._url, session=self._session(), timeout=SECONDS)
+        except requests.RequestException as error:
+            title = f"{name}: no answer, or one that broke off"
+            return Answered(None, {title: f"{title}: {error}"})
+        # Where only some fields are asked for, the description's required ones are not all there.
+        left_out = [response_schema_conformance] if "fields" in (case.query or {}) else []
+        try:
+            case.validate_response(response, checks=CHECKS, excluded_checks=left_out)
+        except (Failure, FailureGroup) as error:
+            faults = error.exceptions if isinstance(error, FailureGroup) else (error,)
+            curl = case.as_curl_command(base_url=self._url)[:1500]
+            titled = {f"{name}: {response.status_code}: {type(each).__name__}": each for each in faults}
+            found = {title: f"{title}: {str(fault)[:600]}\n{curl}" for title, fault in titled.items()}
+            return Answered(response.status_code, found)
+        return Answered(response.status_code, {})
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = requests.Session()
+            session.headers["Authorization"] = self._authorization
+        return session
+
+
+def _draw(operation: Any, known: Known, cases: int, seed: int, send: Callable[[Case[Any], str], Any]) -> None:
+    name = _name(operation)
     valid = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     broken = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 

@@ -1,4 +1,4 @@
-"""Every error code that the code can answer is in the registry, and the registry has no other."""
+"""Every error code that the code can answer is in the registry, the registry has no other, and a test meets each."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from common.api import codes
 from common.api.errors import ERROR_CODES
 
-from tests.architecture.sources import COMMON, PACKAGES, Source, called, name_of, sources
+from tests.architecture.sources import COMMON, PACKAGES, REPOSITORY, Source, called, name_of, sources
 
 KNOWN = {each.code: each for each in codes.CODES}
 # Whose arguments of these numbers may be codes.
@@ -62,6 +62,42 @@ def written() -> dict[str, list[str]]:
             for code, where in literals(source):
                 found.setdefault(code, []).append(where)
     return found
+
+
+def domain_errors() -> dict[str, str]:
+    """The code of each error of a decision, by the error's name."""
+    return {
+        node.name: code
+        for package in (COMMON, *PACKAGES.values())
+        for source in sources(package)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef)
+        for each in node.body
+        if isinstance(each, ast.Assign)
+        for code in assigned(each)
+    }
+
+
+def met(tree: ast.AST, errors: dict[str, str]) -> set[str]:
+    """The codes that a test says it has got: itself, or as the error that a decision refuses with."""
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    refused = {
+        name_of(call.args[0])
+        for call in called(tree)
+        if call.args and name_of(call.func).rpartition(".")[2] in ("then_refused", "raises")
+    }
+    return (named & KNOWN.keys()) | {errors[name] for name in refused & errors.keys()}
+
+
+def test_every_code_is_met_by_a_test() -> None:
+    errors = domain_errors()
+    tests = [
+        source.tree
+        for level in ("unit", "integration", "e2e")
+        for source in sources(REPOSITORY / "tests" / level)
+        if source.path.name.startswith("test_")
+    ]
+    assert KNOWN.keys() - set().union(*(met(tree, errors) for tree in tests)) == set()
 
 
 def test_no_code_is_answered_that_the_registry_does_not_know() -> None:

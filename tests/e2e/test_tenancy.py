@@ -2,8 +2,6 @@
 
 import base64
 import json
-import quopri
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +21,6 @@ from igny8_local.demo.client import Client
 from psycopg import sql
 
 from tests.e2e.conftest import Shared
-from tests.parts.ports import wait_for
 from tests.support.product import few_keywords
 from tests.support.walk import (
     CannotFill,
@@ -322,13 +319,7 @@ def editor(shared: Shared, as_them: httpx.Client, theirs: Known) -> Iterator[htt
     invitation = {"email": email, "role": "editor", "site_ids": [site]}
     assert as_them.post("/api/v1/account/invitations/", json=invitation).status_code == 201
 
-    def mailed() -> str:
-        texts = [path.read_text() for path in shared.product.stack.layout.mail.glob("*.eml")]
-        # Quoted-printable writes = as =3D and may break a line anywhere.
-        mine = [quopri.decodestring(text).decode() for text in texts if email in text]
-        return re.findall(r"token=(\S+)", mine[0])[0] if mine else ""
-
-    body = {"token": wait_for(mailed, what="the invitation's mail"), "password": "Correct-Horse-7"}
+    body = {"token": shared.product.mailed_token(email), "password": "Correct-Horse-7"}
     made = as_them.post("/api/v1/auth/invitations/accept/", json=body).json()["data"]
     headers = {"Authorization": f"Bearer {made['access']}"}
     with httpx.Client(base_url=shared.product.url, headers=headers, timeout=30, trust_env=False) as http:

@@ -3,8 +3,10 @@
 import asyncio
 import csv
 import json
+import quopri
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -77,6 +79,18 @@ class Product:
             tables = asyncio.run(digests(self.stack.database_url(service, "owner"), model))
             found |= {f"{service}.{table}": digest for table, digest in tables.items()}
         return found
+
+    def mailed_token(self, address: str, besides: Collection[str] = ()) -> str:
+        """The token of the next mail to an address that is none of `besides`."""
+
+        def tokens() -> list[str]:
+            texts = [path.read_text() for path in self.stack.layout.mail.glob("*.eml")]
+            # Quoted-printable writes = as =3D and may break a line anywhere.
+            mine = [quopri.decodestring(text).decode() for text in texts if address in text]
+            found = [token for text in mine for token in re.findall(r"token=(\S+)", text)]
+            return [token for token in found if token not in besides]
+
+        return str(wait_for(tokens, what=f"a mail to {address}")[0])
 
     def quiet(self) -> None:
         """Wait until nothing is on its way: outboxes empty, everything heard, no job waiting, no letter open."""

@@ -59,6 +59,8 @@ _EVERY_ANSWER: JSON = {
 }
 _ETAG: JSON = {"ETag": _answered("The version, and a digest of what is shown.")}
 _LOCATION: JSON = {"Location": _answered("Where the task is followed.")}
+_PROGRESS: JSON = {"$ref": "#/components/schemas/Success_ProgressOut_"}
+"""What a task's `Location` shows, except where a route says otherwise by a 200 of its own."""
 _RETRY_AFTER: JSON = {"Retry-After": _answered("Seconds to wait, with 429 and 503.", "integer")}
 
 
@@ -80,9 +82,17 @@ def add_conventions(document: JSON) -> None:
         if method == "get" and _is_json(operation):
             operation["responses"].setdefault("304", {"description": "Still as the ETag says."})
         if "202" in operation["responses"]:
-            operation["responses"].setdefault(
-                "200", {**operation["responses"]["202"], "description": "Ended, with `Prefer: wait=N`."}
-            )
+            _add_waiting(operation["responses"])
+
+
+def _add_waiting(responses: JSON) -> None:
+    """Who waits is answered what the `Location` shows: 200 when the task has ended, 202 with what it is at."""
+    accepted = responses["202"]["content"]["application/json"]
+    ended = responses.setdefault("200", {"content": {"application/json": {"schema": dict(_PROGRESS)}}})
+    ended["description"] = "Ended, with `Prefer: wait=N`."
+    ended.setdefault("headers", responses["202"]["headers"])
+    shown = ended["content"]["application/json"]["schema"]
+    accepted["schema"] = {"anyOf": [accepted["schema"], shown]}
 
 
 def _parameters(method: str, operation: JSON) -> Iterator[JSON]:

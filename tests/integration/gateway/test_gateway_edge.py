@@ -13,11 +13,13 @@ import psycopg
 import pytest
 import uvicorn
 from aiohttp import web
+from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity
 from common.contracts.control import ProgressReported
 from common.ids import new_id
-from gateway.edge import breaker
+from gateway.edge import breaker, forwarder
 from gateway.edge.breaker import FAILURES
+from gateway.edge.routes import parse_upstreams
 
 from tests.integration.gateway.running import Gateway, Tenant, make_gateway
 from tests.parts.ports import eventually, free_port
@@ -227,6 +229,25 @@ class TestForwarding:
         await asyncio.wait_for(edge.upstream.first_chunk.wait(), 10)
         request.cancel()
         await asyncio.wait_for(edge.upstream.aborted.wait(), 10)
+
+    async def test_says_that_a_service_did_not_answer_in_time(
+        self, edge: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(forwarder, "SILENCE_SECONDS", 0.05)
+        impatient = forwarder.Forwarder(parse_upstreams(edge.gateway.runtime.settings.upstreams))
+        path = "/api/v1/planner/hang/"
+        scope = {"method": "GET", "path": path, "query_string": b"", "headers": []}
+
+        async def stays() -> Any:
+            await asyncio.Event().wait()
+
+        async def hears(_message: Any) -> None:
+            raise AssertionError("there is nothing to answer with")
+
+        with pytest.raises(ApiError) as raised:
+            await impatient.forward(scope, stays, hears, service="planner", path=path, headers=[])
+        await impatient.close()
+        assert (raised.value.status, raised.value.code) == (504, "GATEWAY_TIMEOUT")
 
     @pytest.mark.parametrize(
         ("path", "status", "code"),

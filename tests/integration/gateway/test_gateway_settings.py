@@ -326,6 +326,13 @@ class TestIntegrationSettings:
         assert (trial["status"], trial["error_code"]) == ("failed", "AI_PROVIDER_UNREACHABLE")
         assert KEY not in str(trial)
 
+    @pytest.mark.parametrize("key", ["ключ", "sk-1\nX-Other: 1", "sk-\x7f"])
+    async def test_a_key_that_no_header_can_hold_is_refused(self, tenant: Tenant, key: str) -> None:
+        for method, path in (("PUT", ""), ("POST", "test_connection/")):
+            for provider in ("openai", "runware"):
+                url = f"{INTEGRATIONS}/{provider}/{path}"
+                assert await refused(tenant, method, url, {"api_key": key}) == (400, "VALIDATION_ERROR")
+
     async def test_images_have_fields_of_their_own(self, tenant: Tenant) -> None:
         path = f"{INTEGRATIONS}/image_generation/"
         body = {"provider": "runware", "size": "1024x768", "quality": "high"}

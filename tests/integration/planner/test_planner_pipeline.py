@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from common.contracts import Contract
 from common.contracts.planner import IdeasQueued, PipelineRunFinished, PipelineStageStarted
 from common.contracts.publisher import ContentPublished
 from common.contracts.writer import ContentArchived, ContentRejected
+from planner.automation.views import items
 
 from tests.integration.planner.conftest import add_keywords, new_tenant, place
 from tests.integration.planner.others import Others, content_of, task_of
@@ -237,6 +239,10 @@ class TestSteering:
         await planner.hear(tenant, ContentArchived(content_id=third))
         ended = await shown(planner, tenant, run)
         assert (ended["status"], ended["stages"][6]["failed"]) == ("failed", 2)
+        async with planner.database.transaction(tenant.id) as tx:
+            failed = sa.select(items.c.item_id, items.c.error_code).where(items.c.status == "failed")
+            codes = {row["item_id"]: row["error_code"] for row in await tx.all(failed)}
+        assert codes == {first: "REJECTED", third: "ARCHIVED"}
 
 
 class TestTenants:

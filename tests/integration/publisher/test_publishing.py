@@ -345,6 +345,14 @@ class TestALostRequest:
         (failed,) = await publisher.said(tenant, PublishFailed)
         assert failed.error_code == "timeout"
 
+    async def test_fails_with_a_code_of_ours_where_the_fault_is(
+        self, publisher: Parts, tenant: Tenant, publish: JobHandler, job: Any
+    ) -> None:
+        assert publish.give_up is not None
+        await publish.give_up(publisher.attempt(job), RuntimeError("disk full"))
+        (failed,) = await publisher.said(tenant, PublishFailed)
+        assert failed.error_code == "PUBLISH_FAILED"
+
 
 async def test_two_attempts_at_once_send_once(publisher: Parts, tenant: Tenant) -> None:
     """A job that was taken for dead too early runs twice; the second leaves the work to the first."""

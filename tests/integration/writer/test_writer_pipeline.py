@@ -187,7 +187,7 @@ async def test_an_item_that_is_not_there_is_answered(writer: Parts, tenant: Tena
     run, item = new_id(), new_id()
     await stage(writer, tenant, run, number, [item])
     (failed,) = await writer.said(tenant, AIOperationFailed)
-    assert (failed.run_id, failed.item_id) == (run, item)
+    assert (failed.run_id, failed.item_id, failed.error_code) == (run, item, "CANNOT_BE_WORKED_ON")
     (asked,) = await writer.said(tenant, AIOperationRequested)
     assert asked.maximum == 0
 
@@ -210,7 +210,7 @@ class TestWhenTheProviderFails:
 
     @staticmethod
     async def due(
-        writer: Parts, tenant: Tenant, run: UUID, error: ProviderError, monkeypatch: pytest.MonkeyPatch
+        writer: Parts, tenant: Tenant, run: UUID, error: Exception, monkeypatch: pytest.MonkeyPatch
     ) -> tuple[JobHandler, Any]:
         async def fails(*_asked: Any, **_more: Any) -> None:
             raise error
@@ -241,6 +241,18 @@ class TestWhenTheProviderFails:
         (task,) = await writer.said(tenant, TaskFailed)
         assert (task.run_id, task.error_code) == (run, "AI_PROVIDER_REJECTED")
         assert await writer.said(tenant, ContentGenerated) == []
+
+    async def test_a_fault_of_ours_says_so(
+        self, writer: Parts, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fault = RuntimeError("disk full")
+        handler, job = await self.due(writer, tenant, new_id(), fault, monkeypatch)
+        with pytest.raises(RuntimeError) as raised:
+            await handler.run(writer.attempt(job))
+        assert handler.give_up is not None
+        await handler.give_up(writer.attempt(job), raised.value)
+        (task,) = await writer.said(tenant, TaskFailed)
+        assert task.error_code == "AI_OPERATION_FAILED"
 
     async def test_one_that_is_busy_is_asked_again_when_it_said(
         self, writer: Parts, tenant: Tenant, monkeypatch: pytest.MonkeyPatch

@@ -29,7 +29,7 @@ from common.ids import SYSTEM_ACCOUNT, stable_id
 from common.outbound import ForbiddenAddress, ForbiddenUrl, OutboundError, OutboundGuard
 from common.secrets import SecretMissing
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from gateway.ai_settings import trials
 from gateway.ai_settings.decisions import AI_SETTINGS, ChangeAISettings
@@ -44,9 +44,20 @@ TYPES: tuple[SettingsType, ...] = (*ENDPOINTS, "image_generation")
 ADDRESSES = {"openai": OPENAI_URL, "runware": RUNWARE_URL}
 MODELS = {"openai": OPENAI_MODEL, "runware": RUNWARE_MODEL}
 
+
+def _plain(key: SecretStr) -> SecretStr:
+    """A key goes into a header, which holds visible ASCII alone. What was pasted around it is no part of it."""
+    text = key.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("holds a character that no key has; paste it again")
+    return SecretStr(text)
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=r"^[^\x00]*$")]
 Key = Annotated[
-    SecretStr, Field(max_length=500, description="Write-only. Empty: takes the stored one out of use.")
+    SecretStr,
+    Field(max_length=500, description="Write-only. Empty: takes the stored one out of use."),
+    AfterValidator(_plain),
 ]
 Size = Annotated[str, Field(pattern=r"^([1-9]\d{2,3}x[1-9]\d{2,3})?$", description="Pixels, 1024x768.")]
 
@@ -77,7 +88,7 @@ class ImagesIn(Body):
 class TrialIn(Body):
     """Values to try before they are stored; without them what is stored is tried."""
 
-    api_key: Annotated[SecretStr, Field(max_length=500)] | None = None
+    api_key: Annotated[SecretStr, Field(max_length=500), AfterValidator(_plain)] | None = None
     base_url: Line | None = None
     model: Line | None = None
 
@@ -248,9 +259,9 @@ async def _save(
 
 async def _keep(runtime: RuntimeOf, account_id: UUID, type: SettingsType, key: str) -> SecretRef | None:
     """A version of its own for each key; None for an empty one."""
-    if not key.strip():
+    if not key:
         return None
-    return await runtime.secrets.put(account_id, key.strip(), stable_id("ai settings", account_id, type))
+    return await runtime.secrets.put(account_id, key, stable_id("ai settings", account_id, type))
 
 
 async def _require_permitted(runtime: RuntimeOf, base_url: str) -> None:

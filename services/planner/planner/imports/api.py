@@ -81,6 +81,7 @@ _FORM = {
     summary="Import a keyword file",
     status_code=202,
     response_model=Success[TaskAccepted],
+    responses={200: {"model": Success[ImportOut]}},
     openapi_extra=_FORM,
 )
 async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answer:
