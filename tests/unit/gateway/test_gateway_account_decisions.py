@@ -1,8 +1,8 @@
 """The rules of an account, its sites and sectors: the right events, the refusal, the silence."""
 
 import pytest
-from common.contracts.gateway import SecretRef
-from common.ids import new_id
+from common.contracts.gateway import Role, SecretRef
+from common.ids import SYSTEM_ACCOUNT, new_id
 from common.testing import given
 from gateway.accounts.decisions import (
     ACCOUNT,
@@ -18,6 +18,7 @@ from gateway.accounts.decisions import (
     ChangeSector,
     ChangeSite,
     ConfigureWordPress,
+    EraseAccount,
     GrantSites,
     OnlyTheOwnerMay,
     OwnerNeeded,
@@ -29,11 +30,13 @@ from gateway.accounts.decisions import (
     SiteMissing,
     SlugTaken,
     SwitchModules,
+    SystemAccountStays,
     TooManyActiveSectors,
     UserMissing,
 )
 from gateway.accounts.events import (
     AccountChanged,
+    AccountErased,
     AccountRegistered,
     Member,
     MembershipChanged,
@@ -322,3 +325,21 @@ class TestSiteAccess:
 
     def test_is_nothing_for_who_sees_all_of_them(self) -> None:
         given(ACCOUNT)(*REGISTERED, ADDED, ADMIN).when(GrantSites(BOSS, (SITE,))).then_refused(SeesAllSites)
+
+
+class TestErasing:
+    def test_is_the_owners_and_the_end(self) -> None:
+        erase, erased = EraseAccount(A, OWNER, ("hash",)), AccountErased(A, ("hash",))
+        given(ACCOUNT)(*REGISTERED).when(erase).then(erased)
+        given(ACCOUNT)(*REGISTERED, erased).when(erase).then_refused(AccountMissing)
+        given(ACCOUNT)(erased).when(AddSite(SITE, "Blog", "blog")).then_refused(AccountMissing)
+
+    @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
+    def test_is_nobody_elses(self, role: Role) -> None:
+        joined = MembershipChanged(OTHER, role)
+        given(ACCOUNT)(*REGISTERED, joined).when(EraseAccount(A, OTHER, ())).then_refused(OnlyTheOwnerMay)
+        given(ACCOUNT)(*REGISTERED).when(EraseAccount(A, OTHER, ())).then_refused(OnlyTheOwnerMay)
+
+    def test_does_not_befall_the_system_account(self) -> None:
+        erase = EraseAccount(SYSTEM_ACCOUNT, OWNER, ())
+        given(ACCOUNT)(*REGISTERED).when(erase).then_refused(SystemAccountStays)

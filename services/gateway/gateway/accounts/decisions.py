@@ -8,10 +8,12 @@ from uuid import UUID
 from common.contracts.gateway import Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.ids import SYSTEM_ACCOUNT
 
 from gateway.accounts.events import (
     Account,
     AccountChanged,
+    AccountErased,
     AccountEvent,
     AccountRegistered,
     AccountState,
@@ -68,6 +70,10 @@ class OnlyTheOwnerMay(DomainError):
     code, status = "FORBIDDEN", 403
 
 
+class SystemAccountStays(DomainError):
+    code, status = "FORBIDDEN", 403
+
+
 class SeesAllSites(DomainError):
     code = "SEES_ALL_SITES"
 
@@ -96,6 +102,15 @@ class ChangeAccount:
     account_id: UUID
     slug: str | None = None
     name_cipher: str | None = None
+
+
+@dataclass(frozen=True)
+class EraseAccount:
+    """Asked for by the owner; `slug_hashes` are of all the slugs it ever had, so that nobody takes one again."""
+
+    account_id: UUID
+    by: UUID
+    slug_hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -212,7 +227,15 @@ class RestoreSector:
 SiteCommand = AddSite | ChangeSite | ArchiveSite | RestoreSite | ConfigureWordPress
 SectorCommand = AddSector | ChangeSector | ArchiveSector | RestoreSector
 MemberCommand = AddMember | ChangeMember | GrantSites
-AccountCommand = RegisterAccount | ChangeAccount | SwitchModules | MemberCommand | SiteCommand | SectorCommand
+AccountCommand = (
+    RegisterAccount
+    | ChangeAccount
+    | EraseAccount
+    | SwitchModules
+    | MemberCommand
+    | SiteCommand
+    | SectorCommand
+)
 
 
 def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEvent]:
@@ -228,6 +251,8 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         )
         same = (changed.slug, changed.name_cipher) == (state.slug, state.name_cipher)
         return [] if same else [changed]
+    if isinstance(command, EraseAccount):
+        return _erase(command, state)
     if isinstance(command, SwitchModules):
         return [
             ModuleToggled(module, enabled)
@@ -248,6 +273,15 @@ def _register(command: RegisterAccount) -> Sequence[AccountEvent]:
         ),
         MembershipChanged(command.owner_id, "owner"),
     ]
+
+
+def _erase(command: EraseAccount, account: Account) -> Sequence[AccountEvent]:
+    if command.account_id == SYSTEM_ACCOUNT:
+        raise SystemAccountStays("The system account cannot be erased.")
+    member = account.members.get(command.by)
+    if member is None or member.role != "owner":
+        raise OnlyTheOwnerMay("Only the owner may erase the account.")
+    return [AccountErased(command.account_id, command.slug_hashes)]
 
 
 def _decide_member(command: MemberCommand, account: Account) -> Sequence[AccountEvent]:
@@ -422,6 +456,7 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
         (
             AccountRegistered,
             AccountChanged,
+            AccountErased,
             ModuleToggled,
             MembershipChanged,
             SiteAccessChanged,

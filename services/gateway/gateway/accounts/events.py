@@ -39,6 +39,13 @@ class AccountChanged(Event, frozen=True):
     name_cipher: str
 
 
+class AccountErased(Event, frozen=True):
+    """The last fact of an account, and the only one that is left of it. Its slugs are told by their SHA-256 (hex)."""
+
+    account_id: UUID
+    slug_hashes: tuple[str, ...]
+
+
 class ModuleToggled(Event, frozen=True):
     module: Module
     enabled: bool
@@ -135,6 +142,7 @@ class SectorRestored(Event, frozen=True):
 AccountEvent = (
     AccountRegistered
     | AccountChanged
+    | AccountErased
     | ModuleToggled
     | MembershipChanged
     | SiteAccessChanged
@@ -192,7 +200,7 @@ class Member:
 
 @dataclass(frozen=True)
 class NotRegistered:
-    """Nobody has registered it."""
+    """Nobody has registered it, or it was erased."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +220,8 @@ AccountState = NotRegistered | Account
 def evolve(state: AccountState, event: AccountEvent) -> AccountState:
     if isinstance(event, AccountRegistered):
         return Account(event.slug, event.status, event.name_cipher)
-    if isinstance(state, NotRegistered):
-        return state
+    if isinstance(state, NotRegistered) or isinstance(event, AccountErased):
+        return NotRegistered()
     match event:
         case AccountChanged(_, slug, name_cipher):
             return replace(state, slug=slug, name_cipher=name_cipher)

@@ -24,7 +24,7 @@ ACCESS_CACHE_SECONDS = 1.0
 """How long another gateway's change of a membership goes unseen here; our own changes forget the entry at once."""
 MOST_CACHED = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/")
+_ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/", "/api/v1/account/erase/")
 """Open to an account that is suspended or whose trial has ended (PRODUCT §1)."""
 
 

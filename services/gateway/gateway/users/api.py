@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 from common.api.answers import Success
-from common.api.caller import Caller
+from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import ApiError, conflict, not_found, unauthorized, validation
 from common.api.runtime import Runtime, RuntimeOf
@@ -238,15 +238,8 @@ async def change_password(
     body: PasswordIn, caller: Caller, runtime: Runtime, parts: Parts, request: Request
 ) -> Answer:
     user_id = _person(caller.user_id)
-    user = await _user(runtime, caller.account_id, user_id)
-    if user is None:
-        raise not_found("User", user_id)
+    user = await require_password(caller, body.current_password, "current_password", runtime, parts, request)
     fields = await _fields(runtime, user)
-    # Who found an unlocked screen must not guess the password here either.
-    await parts.throttle.attempt(_address(request), user["email_index"])
-    if not await verify_password(body.current_password, fields.read("password", user["password_cipher"])):
-        await parts.throttle.failed(user["email_index"])
-        raise validation("current_password", "is wrong")
     check_rules(body.new_password, fields.read("email", user["email_cipher"]), field="new_password")
     cipher = fields.seal("password", await hash_password(body.new_password))
     session_id = caller.identity.session_id
@@ -335,6 +328,23 @@ async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer
 
     await runtime.database.run(caller.account_id, work, caller.meta)
     return answer(await _profile(runtime, caller.account_id, user_id))
+
+
+async def require_password(
+    caller: CallerOf, password: str, field: str, runtime: RuntimeOf, parts: PartsOf, request: Request
+) -> Row:
+    """The caller's row; raises 400 for the field where the password is not the caller's, 403 for an API key."""
+    user_id = _person(caller.user_id)
+    user = await _user(runtime, caller.account_id, user_id)
+    if user is None:
+        raise not_found("User", user_id)
+    fields = await _fields(runtime, user)
+    # Who found an unlocked screen must not guess the password here either.
+    await parts.throttle.attempt(_address(request), user["email_index"])
+    if not await verify_password(password, fields.read("password", user["password_cipher"])):
+        await parts.throttle.failed(user["email_index"])
+        raise validation(field, "is wrong")
+    return user
 
 
 async def _profile(runtime: RuntimeOf, account_id: UUID, user_id: UUID) -> UserOut:
