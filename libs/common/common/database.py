@@ -543,6 +543,11 @@ def holds_nul(error: BaseException) -> bool:
     return error.sqlstate in ("22021", "22P05")
 
 
+def is_of_erased(error: BaseException) -> bool:
+    """Whether something was to be recorded for an account that was erased (common/erasure/erasure.sql)."""
+    return isinstance(error, psycopg.errors.InsufficientPrivilege) and '_erased"' in str(error)
+
+
 def is_away(error: BaseException) -> bool:
     """Whether the database is away rather than anybody's data at fault: wait and do it again.
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from common.api.envelope import unexpected
 from common.contracts import Contract, events_topic, spec_of
 from common.contracts.base import SERVICES
 from common.contracts.gateway import AccountErased
@@ -19,6 +20,7 @@ from common.erasure.reactions import reactions as erasures
 from common.eventsourcing.event import Meta, Recorded
 from common.ids import new_id
 from common.jobs.job import Job
+from common.jobs.worker import JobHandler, Work, _attempt
 from common.messaging.envelope import Heard, headers_of
 from common.messaging.inbox import Inbox, Message
 from common.messaging.reactions import Reactions
@@ -106,6 +108,23 @@ async def test_nothing_can_be_recorded_for_it_any_more(toy_database: Database) -
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_changed_when_erased"):
         await toy_database.run(account, lambda tx: tx.execute("UPDATE toy_counters SET number = 7"))
     await toy_database.run(new_id(), lambda tx: toy.count(tx, new_id(), toy.Count(1)))
+
+
+async def test_its_requests_find_nobody_and_its_jobs_end(toy_database: Database) -> None:
+    """Also those that had begun before."""
+    account = new_id()
+    await toy_database.run(account, begin)
+    attempts = []
+
+    async def record(work: Work) -> None:
+        attempts.append(work.attempt)
+        await toy_database.run(work.account_id, lambda tx: toy.count(tx, new_id(), toy.Count(1)))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+        await record(Work(account, Meta(), {}, 1))
+    assert unexpected(refused.value).status_code == 401
+    await _attempt(JobHandler(Job("some_job", time_limit=10), record), Work(account, Meta(), {}, 1))
+    assert attempts == [1, 1]
 
 
 async def test_one_that_was_not_erased_loses_nothing(toy_database: Database) -> None:
