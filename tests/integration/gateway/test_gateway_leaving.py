@@ -184,6 +184,7 @@ async def test_a_trial_that_has_ended_may_still_leave(gateway: Gateway, tenant: 
     async with tenant.client() as client:
         assert (await client.post(ERASE, json=body, headers=headers)).status_code == 200
         assert (await client.post(ERASE, json=body, headers=headers)).status_code == 401
+    await gateway.runtime.extras["gateway"].audit.flush()
     with psycopg.connect(gateway.urls.owner) as connection:
         for table in ("users", "members", "sites", "refresh_families", "idempotency_keys", "request_metrics"):
             query = f"SELECT count(*) FROM {table} WHERE account_id = %s"

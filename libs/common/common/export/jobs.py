@@ -117,4 +117,4 @@ async def _write_bodies(objects: ObjectStore, file: IO[bytes], bodies: Mapping[s
 
 
 def _write(file: IO[bytes], kind: str, id: object, fields: Mapping[str, Any]) -> None:
-    file.write(msgspec.json.encode({"kind": kind, "id": str(id), "fields": fields}) + b"\n")
+    file.write(msgspec.json.encode({"kind": str(kind), "id": str(id), "fields": fields}) + b"\n")
