@@ -227,7 +227,7 @@ def exported(shared: Shared, leaving: Leaving, before: dict[str, bytes]) -> Leav
     wait_for(done, what="the export is complete")
     shown = client.get(f"account/export/{task}/")
     assert (shown["status"], shown["services"]) == ("completed", sorted(SERVICES))
-    answer = client._http.get(shown["file"])
+    answer = client._http.get(shown["file"].removeprefix("/api/v1/"))
     assert answer.status_code == 200
     leaving.archive = answer.content
     return leaving
