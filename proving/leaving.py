@@ -88,7 +88,7 @@ async def leave(house: House, erasures: int, say: Say = lambda done: None) -> Pr
         none_of(f"erasure: ways in for {erasures} who went", still_in),
         none_of(f"erasure: left of {erasures} who went", left),
         at_least("erasure: master keys meanwhile", house.rotations, 2),
-        at_least("erasure: answers meanwhile", house.requests, 10 * erasures),
+        at_least("erasure: answers meanwhile", house.requests, 2 * erasures),
     ]
     return Proved(outcomes, [*house.found, *still_in, *left])
 

@@ -26,22 +26,27 @@ async def archive(
     bodies: dict[str, ObjectRef] = {}
     for service, part in sorted(parts.items()):
         lines = _Lines(bodies)
-        async for piece in _member(objects, f"{service}.jsonl", part, made_at):
+        yield _header(f"{service}.jsonl", part, made_at)
+        async for piece in objects.stream(part):
             lines.feed(piece)
             yield piece
+        yield _padding(part)
     for ref in bodies.values():
-        async for piece in _member(objects, path_of(ref), ref, made_at):
+        yield _header(path_of(ref), ref, made_at)
+        async for piece in objects.stream(ref):
             yield piece
+        yield _padding(ref)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-async def _member(objects: ObjectStore, name: str, ref: ObjectRef, made_at: datetime) -> AsyncIterator[bytes]:
+def _header(name: str, ref: ObjectRef, made_at: datetime) -> bytes:
     header = tarfile.TarInfo(name)
     header.size, header.mtime = ref.size, int(made_at.timestamp())
-    yield header.tobuf(tarfile.PAX_FORMAT)
-    async for piece in objects.stream(ref):
-        yield piece
-    yield bytes(-ref.size % tarfile.BLOCKSIZE)
+    return header.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(ref: ObjectRef) -> bytes:
+    return bytes(-ref.size % tarfile.BLOCKSIZE)
 
 
 class _Lines:
