@@ -30,7 +30,10 @@ class Defect:
 ONE_HISTORY = Promise(
     "Facts", "A stream has one history: two writers never both continue from the same version."
 )
-FACTS_STAY = Promise("Facts", "A recorded fact is never changed or removed, and old ones stay readable.")
+FACTS_STAY = Promise(
+    "Facts",
+    "A recorded fact is never changed or removed, but with its whole account; old ones stay readable.",
+)
 TOGETHER = Promise("Facts", "A fact, its views, its message and its jobs commit together or not at all.")
 VIEWS = Promise(
     "Facts", "Views are what the facts say; they can be checked, and rebuilt while the service writes."
@@ -48,6 +51,10 @@ GAPS = Promise(
 TRACED = Promise("Messages", "One trace leads from a request through every service it moves.")
 OWN_ROWS = Promise("Tenants", "A tenant neither sees nor changes what is another's, whatever code forgets.")
 SECRETS = Promise("Tenants", "A secret opens only where it belongs, and an erased account's never again.")
+LEAVING = Promise(
+    "Tenants",
+    "An account takes along what is its own and nothing else; erased, it leaves ids and amounts, and nothing is added.",
+)
 CALLERS = Promise(
     "Tenants", "Only who the gateway vouches for gets in, and does only what role and sites allow."
 )
@@ -531,6 +538,60 @@ DEFECTS: tuple[Defect, ...] = (
         "elif after.base_url != before.base_url and",
         "elif False and",
         "tests/unit/gateway/test_gateway_settings_decisions.py::TestAISettings::test_a_stored_key_does_not_follow_to_another_address",
+    ),
+    Defect(
+        "erasure-unheard",
+        LEAVING,
+        "a service does not hear that an account was erased",
+        f"{_COMMON}/erasure/reactions.py",
+        "    await begin(tx)",
+        "    return",
+        "tests/integration/kit/test_erasure.py::test_what_is_said_of_it_later_is_passed_over",
+    ),
+    Defect(
+        "erased-still-written",
+        LEAVING,
+        "a job that was running may go on recording for an erased account",
+        f"{_COMMON}/erasure/erasure.sql",
+        "AS RESTRICTIVE FOR INSERT WITH CHECK (%s)', forgetting, there)",
+        "AS RESTRICTIVE FOR INSERT WITH CHECK (true)', forgetting)",
+        "tests/integration/kit/test_erasure.py::test_nothing_can_be_recorded_for_it_any_more",
+    ),
+    Defect(
+        "erased-facts-stay",
+        LEAVING,
+        "rows go, but the facts they follow from stay",
+        f"{_COMMON}/erasure/erasure.sql",
+        "DELETE FROM events e WHERE e.account_id = erased AND",
+        "DELETE FROM events e WHERE false AND e.account_id = erased AND",
+        "tests/integration/kit/test_erasure.py::test_loses_its_facts_and_rows_and_no_other_loses_any",
+    ),
+    Defect(
+        "export-of-everybody",
+        LEAVING,
+        "an export reads its rows as nobody in particular",
+        f"{_COMMON}/export/jobs.py",
+        "async with runtime.database.transaction(work.account_id) as tx:\n                        await _write_rows",
+        "async with runtime.database.transaction(None) as tx:\n                        await _write_rows",
+        f"{_GATEWAY_TESTS}/test_gateway_leaving.py::test_its_own_part_holds_its_rows_and_no_secret",
+    ),
+    Defect(
+        "export-with-passwords",
+        LEAVING,
+        "the export holds what signs people in",
+        "services/gateway/gateway/exports/shown.py",
+        '_HIDDEN = {"password_cipher", ',
+        "_HIDDEN = {",
+        f"{_GATEWAY_TESTS}/test_gateway_leaving.py::test_its_own_part_holds_its_rows_and_no_secret",
+    ),
+    Defect(
+        "bodies-shared",
+        LEAVING,
+        "an erasure takes the bodies of all accounts with it",
+        f"{_COMMON}/objects.py",
+        'return ObjectStore(self._backend, f"{account_id}/")',
+        'return ObjectStore(self._backend, "all/")',
+        "tests/integration/objects/test_objects.py::test_an_accounts_bodies_go_together_and_no_others",
     ),
     Defect(
         "audience-unchecked",

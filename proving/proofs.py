@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from proving import api, control, crowds, delivery, poison, replicas, twins
+from proving import api, control, crowds, delivery, leaving, poison, replicas, twins
 from proving.outcome import Outcome, Proved, Say
 
 SHOWN = 20
@@ -32,6 +32,7 @@ PROOFS: dict[str, Proof] = {
     "services": Proof(twins.prove, 100, 5, "rebalances"),
     "logins": Proof(crowds.prove_logins, 200, 40, "users"),
     "refreshes": Proof(crowds.prove_refreshes, 1_000, 100, "racers"),
+    "erasure": Proof(leaving.prove, 100, 5, "accounts"),
     "api": Proof(api.prove, 20_000, 500, "requests"),
     "celery": Proof(control.prove, 10, 2, "kills"),
 }

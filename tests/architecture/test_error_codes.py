@@ -80,7 +80,11 @@ def domain_errors() -> dict[str, str]:
 
 def met(tree: ast.AST, errors: dict[str, str]) -> set[str]:
     """The codes that a test says it has got: itself, or as the error that a decision refuses with."""
-    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    named = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     refused = {
         name_of(call.args[0])
         for call in called(tree)

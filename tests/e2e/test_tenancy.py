@@ -21,6 +21,7 @@ from igny8_local.demo.client import Client
 from psycopg import sql
 
 from tests.e2e.conftest import Shared
+from tests.parts.ports import wait_for
 from tests.support.product import few_keywords
 from tests.support.walk import (
     CannotFill,
@@ -43,6 +44,8 @@ NAME_NOTHING = {
     "PATCH /api/v1/account/",
     "PATCH /api/v1/account/modules/",
     "POST /api/v1/account/sites/",
+    "POST /api/v1/account/export/",
+    "POST /api/v1/account/erase/",
     "POST /api/v1/billing/estimate/",
     "POST /api/v1/notifications/read_all/",
     "PATCH /api/v1/notifications/preferences/",
@@ -69,6 +72,7 @@ SETTINGS = {
     "/api/v1/system/strategies/": {"name": "Comparisons"},
 }
 """What nobody has who has not asked for it."""
+EXPORTS = "/api/v1/account/export/"
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +141,11 @@ def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Kn
     for path, body in SETTINGS.items():
         if not http.get(path).json()["data"]["results"]:
             assert http.post(path, json=body).status_code == 201
+    exported = http.post(EXPORTS).json()["data"]["task_id"]
+    wait_for(
+        lambda: http.get(f"{EXPORTS}{exported}/").json()["data"]["status"] == "completed",
+        what="the export is complete",
+    )
     tracked = http.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
     unlisted = {
         "/api/v1/system/request-metrics/": tracked.headers["X-Resource-Tracking-Id"],

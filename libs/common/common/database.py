@@ -81,6 +81,9 @@ ATTEMPTS = 6
 """Deadlocks and version conflicts are rare under the account lock; six tries with jitter outlast a burst of them."""
 
 
+ROWS_AT_ONCE = 1_000
+
+
 class StreamConflict(Exception):
     """Another writer was faster: load again, decide again."""
 
@@ -127,6 +130,16 @@ class Sql:
         async with self.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(text, values)
             return await cursor.fetchall()  # type: ignore[return-value]  # dict rows are Mappings
+
+    async def stream(self, statement: ClauseElement) -> AsyncIterator[Row]:
+        """One row after the other, however many there are: they are fetched by thousands."""
+        await self._prepare()
+        text, values = _compile(statement, None)
+        async with self.connection.cursor("stream", row_factory=dict_row) as cursor:
+            cursor.itersize = ROWS_AT_ONCE
+            await cursor.execute(text, values)
+            async for row in cursor:
+                yield row
 
     async def first(
         self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
@@ -528,6 +541,11 @@ def holds_nul(error: BaseException) -> bool:
     if error.sqlstate is None:
         return "NUL" in str(error)
     return error.sqlstate in ("22021", "22P05")
+
+
+def is_of_erased(error: BaseException) -> bool:
+    """Whether something was to be recorded for an account that was erased (common/erasure/erasure.sql)."""
+    return isinstance(error, psycopg.errors.InsufficientPrivilege) and '_erased"' in str(error)
 
 
 def is_away(error: BaseException) -> bool:

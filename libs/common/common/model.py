@@ -41,6 +41,8 @@ class ServiceModel:
     projections: tuple[Projection, ...] = ()
     replicas: tuple[sa.Table, ...] = field(default=())
     """Tables kept from other services' events; `igny8 projections` digests them with the views."""
+    hears_of_erased: bool = False
+    """Whether it goes on hearing what was said of accounts that were erased meanwhile: billing, whose amounts stay."""
 
     @cached_property
     def types(self) -> EventTypes:

@@ -2,6 +2,10 @@
 
 from common.api.runtime import RuntimeOf
 from common.database import Database, Transaction
+from common.erasure import jobs as erasure
+from common.erasure.reactions import reactions as erasures
+from common.export import jobs as export
+from common.export.reactions import reactions as exports
 from common.ids import SYSTEM_ACCOUNT
 from common.messaging.reactions import Reactions
 from common.replicas import accounts, models
@@ -32,8 +36,12 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="billing",
     model=MODEL,
-    reactions=Reactions().include([accounts.reactions, models.reactions, reactions]),
+    reactions=Reactions().include([accounts.reactions, erasures, exports, models.reactions, reactions]),
     routers=(wallets_api.router, rates_api.router),
-    jobs=lambda runtime: (jobs.handler(runtime.database),),
+    jobs=lambda runtime: (
+        jobs.handler(runtime.database),
+        erasure.handler(runtime),
+        export.handler(runtime, export.all_of(MODEL)),
+    ),
     on_start=_on_start,
 )

@@ -1,5 +1,6 @@
 """Billing without its edges."""
 
+from common.export.decisions import EXPORT_PART
 from common.model import ServiceModel
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 
@@ -11,8 +12,9 @@ from billing.wallets.decisions import WALLET
 
 MODEL = ServiceModel(
     "billing",
-    deciders=(WALLET, RATES),
+    deciders=(WALLET, RATES, EXPORT_PART),
     publish=publish,
     projections=(wallets.PROJECTION, rates.PROJECTION),
     replicas=(replica_accounts, replica_sites, replica_sectors),
+    hears_of_erased=True,
 )

@@ -5,6 +5,8 @@ from typing import assert_never, cast
 from common.contracts import Contract
 from common.contracts import billing as said
 from common.eventsourcing.event import Event, Recorded
+from common.export.events import ExportPartGivenUp, ExportPartWritten, PartEvent
+from common.export.publish import publish_part
 
 from billing.rates.events import RateCardPublished
 from billing.wallets.events import (
@@ -21,7 +23,7 @@ from billing.wallets.events import (
 
 def publish(fact: Recorded[Event]) -> Contract | None:
     """None for movements of nothing: they only close something inside."""
-    event = cast("WalletEvent | RateCardPublished", fact.event)
+    event = cast("WalletEvent | RateCardPublished | PartEvent", fact.event)
     match event:
         case RateCardPublished():
             return said.RateCardPublished(card=event.card)
@@ -79,5 +81,7 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             return said.CreditsWrittenOff(
                 operation_id=event.operation_id, item_id=event.item_id, amount=event.amount
             )
+        case ExportPartWritten() | ExportPartGivenUp():
+            return publish_part(event)
         case _:
             assert_never(event)

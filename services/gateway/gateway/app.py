@@ -3,6 +3,10 @@
 from typing import Any
 
 from common.api.runtime import RuntimeOf
+from common.erasure import jobs as erasure
+from common.export import jobs as export
+from common.export import reactions as export_asked
+from common.export.decisions import EXPORT_PART
 from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
@@ -41,6 +45,14 @@ from gateway.edge.forwarder import Forwarder
 from gateway.edge.headers import EXPOSED
 from gateway.edge.limits import Limits, parse_limits
 from gateway.edge.routes import parse_upstreams
+from gateway.erasure import api as erasure_api
+from gateway.erasure.jobs import erase_secrets
+from gateway.exports import api as exports_api
+from gateway.exports import jobs as exports_jobs
+from gateway.exports import reactions as exports_reactions
+from gateway.exports import views as exports_views
+from gateway.exports.decisions import EXPORT
+from gateway.exports.shown import EXPORTED
 from gateway.industries import api as industries_api
 from gateway.industries import views as industries_views
 from gateway.industries.decisions import INDUSTRIES
@@ -96,6 +108,8 @@ MODEL = ServiceModel(
         SEED_KEYWORDS,
         NOTICES,
         OVERVIEW,
+        EXPORT,
+        EXPORT_PART,
     ),
     publish=publish,
     projections=(
@@ -113,6 +127,7 @@ MODEL = ServiceModel(
         seed_keywords_views.PROJECTION,
         notifications_views.PROJECTION,
         overview_views.PROJECTION,
+        exports_views.PROJECTION,
     ),
     replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS),
 )
@@ -156,14 +171,19 @@ def wrap(own: ASGIApp, runtime: RuntimeOf) -> ASGIApp:
     )
 
 
+_EXPORTS = (export_asked.reactions, exports_reactions.reactions)
+
+
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live).include([notices, seen])
+    return reactions(_parts(runtime).live).include([notices, seen, *_EXPORTS])
 
 
 _ROUTERS: tuple[Any, ...] = (
     users_api.router,
     invitations_api.accept_router,
     accounts_api.router,
+    erasure_api.router,
+    exports_api.router,
     api_keys_api.router,
     audit_api.router,
     members_api.router,
@@ -205,6 +225,9 @@ def _jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
         users_jobs.handler(runtime, mailer),
         invitations_jobs.handler(runtime, mailer),
         notifications_jobs.handler(runtime, mailer),
+        erasure.handler(runtime, erase_secrets(runtime)),
+        export.handler(runtime, EXPORTED),
+        exports_jobs.handler(runtime),
     )
 
 
@@ -215,7 +238,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=Reactions().include([notes, notices, seen]),
+    reactions=Reactions().include([notes, notices, seen, *_EXPORTS]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,

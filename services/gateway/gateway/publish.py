@@ -7,13 +7,16 @@ from typing import Any
 
 from common.contracts import Contract, settings
 from common.contracts import gateway as public
+from common.contracts.export import ExportRequested
 from common.eventsourcing.event import Event, Recorded
+from common.export.publish import publish_part
 from msgspec.structs import asdict
 
 from gateway.accounts import events as account
 from gateway.ai_models import events as ai_models
 from gateway.ai_settings import events as ai_settings
 from gateway.authors import events as authors
+from gateway.exports import events as exports
 from gateway.prompts import events as prompts
 from gateway.strategies import events as strategies
 
@@ -29,6 +32,8 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             return public.AccountChanged(account_id=account_id, slug=slug)
         case account.AccountStatusChanged(status):
             return public.AccountStatusChanged(account_id=fact.account_id, status=status)
+        case account.AccountErased(account_id):
+            return public.AccountErased(account_id=account_id)
         case account.ModuleToggled(module, enabled):
             return public.ModuleToggled(module=module, enabled=enabled)
         case account.SiteAccessChanged(user_id, site_ids):
@@ -73,8 +78,10 @@ def _settings(event: Event) -> Contract | None:
             return settings.AISettingsChanged(**asdict(event))
         case ai_models.ModelWritten():
             return settings.ModelCatalogueChanged(**_without(event, "shipped"))
+        case exports.ExportRequested(export_id):
+            return ExportRequested(export_id=export_id)
         case _:
-            return None
+            return publish_part(event)
 
 
 def _without(event: Event, name: str) -> dict[str, Any]:

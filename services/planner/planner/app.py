@@ -1,6 +1,10 @@
 """The planner, put together."""
 
 from common.ai.operations import steps as operations
+from common.erasure import jobs as erasure
+from common.erasure.reactions import reactions as erasures
+from common.export import jobs as export
+from common.export.reactions import reactions as exports
 from common.messaging.reactions import Reactions
 from common.replicas import accounts, balances, models, prices, settings
 from common.service import Service
@@ -22,6 +26,8 @@ SERVICE = Service(
     reactions=Reactions().include(
         [
             accounts.reactions,
+            erasures,
+            exports,
             balances.reactions,
             prices.reactions,
             settings.reactions,
@@ -39,5 +45,10 @@ SERVICE = Service(
         ideas_api.router,
         automation_api.router,
     ),
-    jobs=lambda runtime: (*operations.handlers(STEPS, runtime), imports.handler(runtime)),
+    jobs=lambda runtime: (
+        *operations.handlers(STEPS, runtime),
+        imports.handler(runtime),
+        erasure.handler(runtime),
+        export.handler(runtime, export.all_of(MODEL)),
+    ),
 )

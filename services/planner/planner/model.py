@@ -2,6 +2,7 @@
 
 from common.ai.operations import views as operations
 from common.ai.operations.decisions import OPERATION
+from common.export.decisions import EXPORT_PART
 from common.model import ServiceModel
 from common.replicas import settings
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
@@ -23,7 +24,7 @@ from planner.publish import publish
 
 MODEL = ServiceModel(
     "planner",
-    deciders=(KEYWORDS, IMPORT, CLUSTERS, IDEAS, RUN, OPERATION),
+    deciders=(KEYWORDS, IMPORT, CLUSTERS, IDEAS, RUN, OPERATION, EXPORT_PART),
     publish=publish,
     projections=(
         keywords.PROJECTION,

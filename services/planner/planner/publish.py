@@ -5,6 +5,7 @@ from common.contracts import Contract
 from common.contracts import planner as public
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Event, Recorded
+from common.export.publish import publish_part
 
 from planner.automation import events as automation
 from planner.clusters import events as clusters
@@ -16,7 +17,12 @@ def publish(fact: Recorded[Event]) -> Contract | None:
     """The contract of a fact; None for what stays inside."""
     event = fact.event
     return (
-        _keywords(event) or _clusters(event) or _ideas(event) or _automation(fact) or publish_operation(fact)
+        _keywords(event)
+        or _clusters(event)
+        or _ideas(event)
+        or _automation(fact)
+        or publish_operation(fact)
+        or publish_part(event)
     )
 
 

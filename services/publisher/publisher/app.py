@@ -1,6 +1,11 @@
 """The publisher, put together."""
 
 from common.api.runtime import RuntimeOf
+from common.erasure import jobs as erasure
+from common.erasure.reactions import reactions as erasures
+from common.export import jobs as export
+from common.export.decisions import EXPORT_PART
+from common.export.reactions import reactions as exports
 from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
@@ -19,26 +24,34 @@ from publisher.publications import reactions as publications_reactions
 from publisher.publications import views as publications_views
 from publisher.publications.decisions import PUBLICATION
 from publisher.publish import publish
-from publisher.targets import opener
+from publisher.targets import opener, remove_pages
+
+MODEL = ServiceModel(
+    "publisher",
+    deciders=(INTEGRATION, PUBLICATION, EXPORT_PART),
+    publish=publish,
+    projections=(integrations_views.PROJECTION, publications_views.PROJECTION),
+    replicas=(replica_accounts, replica_sites, replica_sectors, content.replica_content),
+)
 
 
 def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
     parts = (runtime.database, runtime.objects, opener(runtime), runtime.clock.now)
-    return (publications_jobs.handler(*parts),)
+    return (
+        publications_jobs.handler(*parts),
+        erasure.handler(runtime, remove_pages(runtime)),
+        export.handler(runtime, export.all_of(MODEL)),
+    )
 
 
 SERVICE = Service(
     name="publisher",
-    model=ServiceModel(
-        "publisher",
-        deciders=(INTEGRATION, PUBLICATION),
-        publish=publish,
-        projections=(integrations_views.PROJECTION, publications_views.PROJECTION),
-        replicas=(replica_accounts, replica_sites, replica_sectors, content.replica_content),
-    ),
+    model=MODEL,
     reactions=Reactions().include(
         [
             accounts.reactions,
+            erasures,
+            exports,
             content.reactions,
             integrations_reactions.reactions,
             publications_reactions.reactions,

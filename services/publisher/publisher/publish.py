@@ -3,6 +3,7 @@
 from common.contracts import Contract
 from common.contracts import publisher as public
 from common.eventsourcing.event import Event, Recorded
+from common.export.publish import publish_part
 
 from publisher.integrations import events as integrations
 from publisher.publications import events as publications
@@ -46,5 +47,5 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             return public.ContentUnpublished(
                 content_id=event.content_id, version=event.version, site_id=event.site_id
             )
-        case _:
-            return None
+        case event:
+            return publish_part(event)

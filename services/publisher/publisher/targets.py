@@ -1,5 +1,7 @@
 """Opening the place where a site's articles go."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +10,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from common.api.runtime import RuntimeOf
+from common.database import Row
+from common.erasure.jobs import Forget
 from common.outbound import OutboundGuard
 from common.replicas.accounts import replica_accounts, replica_sites
 from common.secrets import SecretMissing
@@ -40,8 +44,7 @@ def opener(runtime: RuntimeOf) -> OpenTarget:
             integration, _ = await tx.load(INTEGRATION, integration_id_of(site_id))
             site = await tx.first(sa.select(replica_sites).where(replica_sites.c.site_id == site_id))
             account = await tx.first(sa.select(replica_accounts.c.slug))
-        # Two accounts may have sites of one name: each has a folder of its own.
-        place = Path((account or {}).get("slug") or str(account_id))
+        place = _place(account_id, account)
         slug, title = (site["slug"], site["name"]) if site and site["slug"] else (str(site_id), "Articles")
         opened = (
             await _wordpress(runtime, account_id, integration)
@@ -54,6 +57,25 @@ def opener(runtime: RuntimeOf) -> OpenTarget:
             await opened.target.aclose()
 
     return open_target
+
+
+def remove_pages(runtime: RuntimeOf) -> Forget:
+    """For an account that was erased: its folder of pages goes. What is in somebody's WordPress is theirs."""
+
+    async def remove(account_id: UUID) -> None:
+        async with runtime.database.transaction(account_id) as tx:
+            account = await tx.first(sa.select(replica_accounts.c.slug))
+        folder = runtime.settings.publish_folder
+        if folder is not None:
+            directory = folder / _place(account_id, account)
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=not directory.exists())
+
+    return remove
+
+
+def _place(account_id: UUID, account: Row | None) -> Path:
+    """Two accounts may have sites of one name: each has a folder of its own, and nobody ever gets another's slug."""
+    return Path((account or {}).get("slug") or str(account_id))
 
 
 async def _wordpress(runtime: RuntimeOf, account_id: UUID, integration: Integration) -> Opened:

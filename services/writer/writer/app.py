@@ -8,6 +8,11 @@ from common.ai.operations.decisions import OPERATION
 from common.ai.operations.steps import PaidStep
 from common.api.runtime import RuntimeOf
 from common.contracts.operations import Function
+from common.erasure import jobs as erasure
+from common.erasure.reactions import reactions as erasures
+from common.export import jobs as export
+from common.export.decisions import EXPORT_PART
+from common.export.reactions import reactions as exports
 from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
@@ -53,6 +58,8 @@ def reactions(model: str) -> Reactions:
     return Reactions().include(
         [
             accounts.reactions,
+            erasures,
+            exports,
             balances.reactions,
             prices.reactions,
             settings.reactions,
@@ -66,25 +73,33 @@ def reactions(model: str) -> Reactions:
     )
 
 
+MODEL = ServiceModel(
+    "writer",
+    deciders=(TASK, CONTENT, GALLERY, TERM, OPERATION, EXPORT_PART),
+    publish=publish,
+    projections=(
+        tasks_views.PROJECTION,
+        content_views.PROJECTION,
+        images_views.PROJECTION,
+        taxonomies_views.PROJECTION,
+        operation_views.PROJECTION,
+    ),
+    replicas=(*replicas.tables.values(), clusters.replica_clusters),
+)
+
+
 def jobs(runtime: RuntimeOf) -> tuple[JobHandler, ...]:
-    return (*operations.handlers(steps(runtime.objects), runtime), content_jobs.handler(runtime))
+    return (
+        *operations.handlers(steps(runtime.objects), runtime),
+        content_jobs.handler(runtime),
+        erasure.handler(runtime),
+        export.handler(runtime, export.all_of(MODEL)),
+    )
 
 
 SERVICE = Service(
     name="writer",
-    model=ServiceModel(
-        "writer",
-        deciders=(TASK, CONTENT, GALLERY, TERM, OPERATION),
-        publish=publish,
-        projections=(
-            tasks_views.PROJECTION,
-            content_views.PROJECTION,
-            images_views.PROJECTION,
-            taxonomies_views.PROJECTION,
-            operation_views.PROJECTION,
-        ),
-        replicas=(*replicas.tables.values(), clusters.replica_clusters),
-    ),
+    model=MODEL,
     reactions=reactions("local"),
     hears=lambda runtime: reactions(image_model(runtime.settings)),
     routers=(

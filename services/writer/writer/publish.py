@@ -5,6 +5,7 @@ from common.contracts import Contract
 from common.contracts import writer as public
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Event, Recorded
+from common.export.publish import publish_part
 
 from writer.content import events as content
 from writer.images import events as images
@@ -25,7 +26,7 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             )
             return public.TaxonomyTermsChanged(site_id=event.site_id, terms=(term,))
         case event:
-            return _content(fact, event) or publish_operation(fact)
+            return _content(fact, event) or publish_operation(fact) or publish_part(event)
 
 
 def _task(

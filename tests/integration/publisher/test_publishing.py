@@ -33,7 +33,7 @@ async def ready(
     publisher: Parts, tenant: Tenant, content_id: UUID, *, version: int = 1, run_id: UUID | None = None
 ) -> ContentReadyToPublish:
     kinds: tuple[ImageType, ...] = ("featured", "in_article")
-    objects = publisher.runtime.objects
+    objects = publisher.runtime.objects.of(tenant.id)
     images = [
         PublishImage(
             image_id=stable_id(content_id, kind),

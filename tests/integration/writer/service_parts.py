@@ -78,7 +78,7 @@ class Runtime:
     async def engine(self, account_id: UUID) -> AsyncIterator[AIEngine]:
         providers = AccountProviders(self.database, self.secrets, self.settings, self.provider)
         async with providers.of(account_id) as provider:
-            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects)
+            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects.of(account_id))
 
 
 LOCAL = LocalProvider()

@@ -213,7 +213,7 @@ class TestContent:
         await writer.work()
         (ready,) = await writer.said(tenant, ContentReadyToPublish)
         assert (ready.version, ready.run_id) == (2, None)
-        assert await writer.runtime.objects.get(ready.body) == b"<h2>New</h2><p>Text</p>"
+        assert await writer.runtime.objects.of(tenant.id).get(ready.body) == b"<h2>New</h2><p>Text</p>"
 
     async def test_a_large_body_lives_in_the_object_store(self, writer: Parts, tenant: Tenant) -> None:
         path = f"/writer/content/{await article(writer, tenant)}/"

@@ -111,9 +111,9 @@ async def test_a_run_from_ideas_to_published(writer: Parts, tenant: Tenant) -> N
     assert sorted(said.content_id for said in ready) == sorted(contents)
     for said in ready:
         assert (said.run_id, said.version) == (run, 1)
-        assert b"<h2>" in await writer.runtime.objects.get(said.body)
+        assert b"<h2>" in await writer.runtime.objects.of(tenant.id).get(said.body)
         assert [image.image_type for image in said.images] == ["featured", "in_article"]
-        assert all([await writer.runtime.objects.get(image.object) for image in said.images])
+        assert all([await writer.runtime.objects.of(tenant.id).get(image.object) for image in said.images])
         known = {
             term.term_id
             for change in await writer.said(tenant, TaxonomyTermsChanged)

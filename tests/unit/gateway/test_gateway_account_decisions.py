@@ -1,8 +1,8 @@
 """The rules of an account, its sites and sectors: the right events, the refusal, the silence."""
 
 import pytest
-from common.contracts.gateway import SecretRef
-from common.ids import new_id
+from common.contracts.gateway import Role, SecretRef
+from common.ids import SYSTEM_ACCOUNT, new_id
 from common.testing import given
 from gateway.accounts.decisions import (
     ACCOUNT,
@@ -19,6 +19,7 @@ from gateway.accounts.decisions import (
     ChangeSite,
     ChangeStatus,
     ConfigureWordPress,
+    EraseAccount,
     GrantSites,
     OnlyTheOwnerMay,
     OwnerNeeded,
@@ -30,11 +31,13 @@ from gateway.accounts.decisions import (
     SiteMissing,
     SlugTaken,
     SwitchModules,
+    SystemAccountStays,
     TooManyActiveSectors,
     UserMissing,
 )
 from gateway.accounts.events import (
     AccountChanged,
+    AccountErased,
     AccountRegistered,
     AccountStatusChanged,
     Member,
@@ -358,3 +361,21 @@ def test_its_status_is_what_staff_say() -> None:
     given(ACCOUNT)(*REGISTERED).when(ChangeStatus("suspended")).then(suspended)
     given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("suspended")).then_nothing()
     given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("active")).then(AccountStatusChanged("active"))
+
+
+class TestErasing:
+    def test_is_the_owners_and_the_end(self) -> None:
+        erase, erased = EraseAccount(A, OWNER, ("hash",)), AccountErased(A, ("hash",))
+        given(ACCOUNT)(*REGISTERED).when(erase).then(erased)
+        given(ACCOUNT)(*REGISTERED, erased).when(erase).then_refused(AccountMissing)
+        given(ACCOUNT)(erased).when(AddSite(SITE, "Blog", "blog")).then_refused(AccountMissing)
+
+    @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
+    def test_is_nobody_elses(self, role: Role) -> None:
+        joined = MembershipChanged(OTHER, role)
+        given(ACCOUNT)(*REGISTERED, joined).when(EraseAccount(A, OTHER, ())).then_refused(OnlyTheOwnerMay)
+        given(ACCOUNT)(*REGISTERED).when(EraseAccount(A, OTHER, ())).then_refused(OnlyTheOwnerMay)
+
+    def test_does_not_befall_the_system_account(self) -> None:
+        erase = EraseAccount(SYSTEM_ACCOUNT, OWNER, ())
+        given(ACCOUNT)(*REGISTERED).when(erase).then_refused(SystemAccountStays)

@@ -14,6 +14,7 @@ from gateway.publish import publish
 from gateway.users.decisions import USER
 
 VALUES = {
+    tuple[str, ...]: ("text",),
     UUID: new_id(),
     str: "PERSONAL",
     bool: True,

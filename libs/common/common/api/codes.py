@@ -156,6 +156,12 @@ CODES: tuple[ErrorCode, ...] = (
         "Read it again: somebody may have been faster. The message names the status it has.",
     ),
     ErrorCode(
+        "EXPORT_NOT_READY",
+        409,
+        "The export is not complete, could not be made or has expired.",
+        "Wait for its task, or ask for another one by `POST account/export/`.",
+    ),
+    ErrorCode(
         "OPERATION_UNKNOWN",
         409,
         "There is no reservation of that operation to settle.",

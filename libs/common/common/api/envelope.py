@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from common.api.conditional import etag
 from common.api.errors import ERROR_CODES, ApiError
 from common.api.fields import chosen
-from common.database import holds_nul, is_away
+from common.database import holds_nul, is_away, is_of_erased
 from common.eventsourcing.decider import DomainError
 from common.ids import new_id
 from common.telemetry import log_failure
@@ -104,6 +104,8 @@ def unexpected(error: Exception) -> Answer:
             "VALIDATION_ERROR",
             "A text holds a NUL character (U+0000), which cannot be stored. Leave it out.",
         )
+    if is_of_erased(error):
+        return failure(401, "UNAUTHORIZED", "This account was erased.")
     log_failure("request_failed", error)
     if is_away(error):
         return failure(

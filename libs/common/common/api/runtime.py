@@ -57,7 +57,7 @@ class RuntimeOf:
         Raises ProviderError where that provider's key cannot be read.
         """
         async with self.providers.of(account_id) as provider:
-            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects)
+            yield AIEngine(provider, PostgresAnswers(self.database, account_id), self.objects.of(account_id))
 
     async def close(self) -> None:
         """Give up the providers' connections and processes."""

@@ -1,6 +1,16 @@
 """The published language: importing this package registers every public event."""
 
-from common.contracts import billing, control, gateway, operations, planner, publisher, settings, writer
+from common.contracts import (
+    billing,
+    control,
+    export,
+    gateway,
+    operations,
+    planner,
+    publisher,
+    settings,
+    writer,
+)
 from common.contracts.base import (
     Contract,
     ContractSpec,
@@ -19,6 +29,7 @@ __all__ = [
     "contract",
     "control",
     "events_topic",
+    "export",
     "gateway",
     "operations",
     "planner",

@@ -49,6 +49,13 @@ class AccountStatusChanged(Contract, frozen=True, kw_only=True):
 
 
 @contract(by=("gateway",), heard_by=ALL)
+class AccountErased(Contract, frozen=True, kw_only=True):
+    """The last event of an account: who hears it forgets what it has of it, but for amounts of credits."""
+
+    account_id: UUID
+
+
+@contract(by=("gateway",), heard_by=ALL)
 class ModuleToggled(Contract, frozen=True, kw_only=True):
     """The gateway refuses the routes of a module that is off; what was begun before goes on."""
 

@@ -21,7 +21,7 @@ from procrastinate.retry import BaseRetryStrategy
 from procrastinate.worker import Worker
 
 from common.crash_points import crash_point
-from common.database import connection_options, forget_ended_tasks, pool_task_ended
+from common.database import connection_options, forget_ended_tasks, is_of_erased, pool_task_ended
 from common.eventsourcing.event import Meta
 from common.jobs.job import Job
 from common.telemetry import job_span
@@ -310,6 +310,9 @@ async def _attempt(handler: JobHandler, work: Work) -> None:
                 raise
             failure: Exception = pause
         except Exception as error:
+            if is_of_erased(error):
+                log.info("job_of_erased_account", job=handler.job.name)
+                return
             if work.attempt < handler.job.attempts and not isinstance(error, GiveUp):
                 log.warning(
                     "job_attempt_failed", job=handler.job.name, attempt=work.attempt, error=repr(error)

@@ -35,10 +35,12 @@ async def ask_for_blocked_subjects(tx: Sql, consumer: str) -> psycopg.AsyncCurso
 _INSERT = (
     "INSERT INTO dead_letters (account_id, consumer, event_id, subject, type, topic, kafka_partition, kafka_offset,"
     " headers, payload, error, attempts, state, next_attempt_at)"
-    " VALUES (%(account_id)s, %(consumer)s, %(event_id)s, %(subject)s, %(type)s, %(topic)s, %(partition)s, %(offset)s,"
-    " %(headers)s::jsonb, %(payload)s, %(error)s, %(attempts)s, %(state)s, now() + make_interval(secs => %(pause)s))"
+    " SELECT %(account_id)s::uuid, %(consumer)s, %(event_id)s, %(subject)s, %(type)s, %(topic)s, %(partition)s, %(offset)s,"
+    " %(headers)s::jsonb, %(payload)s, %(error)s, %(attempts)s, %(state)s, now() + make_interval(secs => %(pause)s)"
+    " WHERE NOT EXISTS (SELECT FROM erased_accounts WHERE account_id = %(account_id)s::uuid)"
     " ON CONFLICT DO NOTHING"
 )
+"""Nothing is kept for an account that was erased."""
 
 
 async def park(

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 from opentelemetry.trace import SpanKind
 
@@ -247,8 +248,8 @@ class Inbox:
     ) -> tuple[set[UUID], set[tuple[UUID, str]]]:
         """Take the ids that are new into the inbox; they, and the streams whose later events have to wait.
 
-        Two statements, for the second must see what a consumer left that held the same ids until now; but in a
-        pipeline one wait for both.
+        The next statement must see what a consumer left that held the same ids until now; but in a pipeline there is one
+        wait for all. What is said of an account that was erased is taken, and passed over.
         """
         if not arrived:
             return set(), set()
@@ -259,10 +260,24 @@ class Inbox:
             _TAKE, {"consumer": self.consumer, "ids": f"{{{text}}}", "asked": len(ids)}
         )
         waiting = await dead_letters.ask_for_blocked_subjects(tx, self.consumer)
+        gone = await self._ask_for_erased(tx, arrived)
         row = await taken.fetchone()
         assert row is not None
         count, some = row
-        return ids if count == len(ids) else set(some or ()), set(await waiting.fetchall())
+        new = ids if count == len(ids) else set(some or ())
+        if gone is not None and (erased := {account_id for (account_id,) in await gone.fetchall()}):
+            new -= {item.event.event_id for item in arrived if item.event.account_id in erased}
+        return new, set(await waiting.fetchall())
+
+    async def _ask_for_erased(
+        self, tx: Transaction, arrived: Sequence[Arrived]
+    ) -> psycopg.AsyncCursor[tuple[UUID]] | None:
+        if tx.model.hears_of_erased:
+            return None
+        accounts = ",".join(sorted({item.event.account_id.hex for item in arrived}))
+        return await tx.connection.execute(
+            "SELECT account_id FROM erased_among(%(accounts)s::text::uuid[])", {"accounts": f"{{{accounts}}}"}
+        )
 
     async def _park_broken(self, tx: Transaction, broken: Iterable[Broken]) -> None:
         for item in broken:

@@ -27,6 +27,11 @@ def create_v1(op: Any, *, replicas: bool = True) -> None:
     run_script(op, (files("common.ai.operations") / "schema.sql").read_text())
 
 
+def create_v2(op: Any) -> None:
+    """Erasure of accounts. Every table with a tenant forgets; `CALL keep_when_erased('table')` for one that does not."""
+    run_script(op, (files("common.erasure") / "erasure.sql").read_text())
+
+
 def run_script(op: Any, script: str) -> None:
     """Run a script of several statements as it stands (`%` and `:` have no meaning in it)."""
     op.get_bind().connection.driver_connection.execute(script)

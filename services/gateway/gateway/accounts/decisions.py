@@ -8,11 +8,13 @@ from uuid import UUID
 from common.contracts.gateway import AccountStatus, Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.ids import SYSTEM_ACCOUNT
 from msgspec import UNSET, UnsetType
 
 from gateway.accounts.events import (
     Account,
     AccountChanged,
+    AccountErased,
     AccountEvent,
     AccountRegistered,
     AccountState,
@@ -70,6 +72,10 @@ class OnlyTheOwnerMay(DomainError):
     code, status = "FORBIDDEN", 403
 
 
+class SystemAccountStays(DomainError):
+    code, status = "FORBIDDEN", 403
+
+
 class SeesAllSites(DomainError):
     code = "SEES_ALL_SITES"
 
@@ -98,6 +104,15 @@ class ChangeAccount:
     account_id: UUID
     slug: str | None = None
     name_cipher: str | None = None
+
+
+@dataclass(frozen=True)
+class EraseAccount:
+    """Asked for by the owner; `slug_hashes` are of all the slugs it ever had, so that nobody takes one again."""
+
+    account_id: UUID
+    by: UUID
+    slug_hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -228,6 +243,7 @@ AccountCommand = (
     RegisterAccount
     | ChangeAccount
     | ChangeStatus
+    | EraseAccount
     | SwitchModules
     | MemberCommand
     | SiteCommand
@@ -250,6 +266,8 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         return [] if same else [changed]
     if isinstance(command, ChangeStatus):
         return [] if command.status == state.status else [AccountStatusChanged(command.status)]
+    if isinstance(command, EraseAccount):
+        return _erase(command, state)
     if isinstance(command, SwitchModules):
         return [
             ModuleToggled(module, enabled)
@@ -270,6 +288,15 @@ def _register(command: RegisterAccount) -> Sequence[AccountEvent]:
         ),
         MembershipChanged(command.owner_id, "owner"),
     ]
+
+
+def _erase(command: EraseAccount, account: Account) -> Sequence[AccountEvent]:
+    if command.account_id == SYSTEM_ACCOUNT:
+        raise SystemAccountStays("The system account cannot be erased.")
+    member = account.members.get(command.by)
+    if member is None or member.role != "owner":
+        raise OnlyTheOwnerMay("Only the owner may erase the account.")
+    return [AccountErased(command.account_id, command.slug_hashes)]
 
 
 def _decide_member(command: MemberCommand, account: Account) -> Sequence[AccountEvent]:
@@ -458,6 +485,7 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
             AccountRegistered,
             AccountChanged,
             AccountStatusChanged,
+            AccountErased,
             ModuleToggled,
             MembershipChanged,
             SiteAccessChanged,

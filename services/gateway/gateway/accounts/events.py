@@ -43,6 +43,13 @@ class AccountStatusChanged(Event, frozen=True):
     status: AccountStatus
 
 
+class AccountErased(Event, frozen=True):
+    """The last fact of an account, and the only one that is left of it. Its slugs are told by their SHA-256 (hex)."""
+
+    account_id: UUID
+    slug_hashes: tuple[str, ...]
+
+
 class ModuleToggled(Event, frozen=True):
     module: Module
     enabled: bool
@@ -145,6 +152,7 @@ AccountEvent = (
     AccountRegistered
     | AccountChanged
     | AccountStatusChanged
+    | AccountErased
     | ModuleToggled
     | MembershipChanged
     | SiteAccessChanged
@@ -205,7 +213,7 @@ class Member:
 
 @dataclass(frozen=True)
 class NotRegistered:
-    """Nobody has registered it."""
+    """Nobody has registered it, or it was erased."""
 
 
 @dataclass(frozen=True)
@@ -225,8 +233,8 @@ AccountState = NotRegistered | Account
 def evolve(state: AccountState, event: AccountEvent) -> AccountState:
     if isinstance(event, AccountRegistered):
         return Account(event.slug, event.status, event.name_cipher)
-    if isinstance(state, NotRegistered):
-        return state
+    if isinstance(state, NotRegistered) or isinstance(event, AccountErased):
+        return NotRegistered()
     match event:
         case AccountChanged(_, slug, name_cipher):
             return replace(state, slug=slug, name_cipher=name_cipher)

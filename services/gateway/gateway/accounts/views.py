@@ -17,6 +17,7 @@ from gateway import metadata
 from gateway.accounts.decisions import ACCOUNT
 from gateway.accounts.events import (
     AccountChanged,
+    AccountErased,
     AccountEvent,
     AccountRegistered,
     AccountStatusChanged,
@@ -63,7 +64,9 @@ account_slugs = sa.Table(
     sa.Column("slug", sa.Text, primary_key=True),
     uuid_column("account_id"),
 )
-"""Every slug an account ever had stays its own: addresses that were given away must not lead to somebody else."""
+"""Every slug an account ever had stays its own: addresses that were given away must not lead to somebody else. Of an erased
+account `#` and the SHA-256 of the slug stay, which the table's index takes for the slug itself."""
+HASHED = "#"
 sites = sa.Table(
     "sites",
     metadata,
@@ -127,6 +130,11 @@ async def _apply(sql: Sql, fact: Recorded[AccountEvent]) -> None:
             await _keep_slug(sql, fact, slug)
         case AccountStatusChanged(status):
             await change_rows(sql, accounts, fact, [fact.account_id], status=status)
+        case AccountErased(_, slug_hashes):
+            for table in (members, sectors, sites, account_slugs, accounts):
+                await sql.execute(sa.delete(table).where(table.c.account_id == fact.account_id))
+            for hashed in slug_hashes:
+                await _keep_slug(sql, fact, f"{HASHED}{hashed}")
         case ModuleToggled(module, enabled):
             modules = accounts.c.modules.op("||")(sa.literal({module: enabled}, JSONB))
             await change_rows(sql, accounts, fact, [fact.account_id], modules=modules)

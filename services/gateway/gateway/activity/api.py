@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from gateway.activity.live import resume_after
 from gateway.activity.progress import operation_progress, run_progress
 from gateway.activity.views import progress_rows, run_rows
+from gateway.exports.views import export_progress, export_row
 from gateway.parts import Parts
 
 router = APIRouter(prefix="/api/v1", tags=["system"])
@@ -62,7 +63,7 @@ _EXAMPLE = 'id: 12\nevent: ContentPublished\ndata: {"content_id": "0198c5a0-7b1e
 
 @router.get(
     "/system/settings/task_progress/{task_id}/",
-    summary="Progress of an AI task or a pipeline run",
+    summary="Progress of an AI task, a pipeline run or an export",
     response_model=Success[ProgressOut],
 )
 async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Answer:
@@ -71,7 +72,8 @@ async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: 
         async with runtime.database.transaction(caller.account_id) as tx:
             operation, ended = await progress_rows(tx, task_id)
             run, stages = (None, []) if operation else await run_rows(tx, task_id)
-        if operation or run or monotonic() > deadline:
+            export = None if operation or run else await export_row(tx, task_id)
+        if operation or run or export or monotonic() > deadline:
             break
         # Its 202 may have been faster than the event that tells us of it (ARCHITECTURE §12).
         await asyncio.sleep(0.1)
@@ -83,6 +85,9 @@ async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: 
         if run["site_id"] is not None and not caller.may_see(run["site_id"]):
             raise not_found("Task", task_id)
         progress = run_progress(run, stages)
+    elif export is not None:
+        caller.require("manage")
+        progress = export_progress(export)
     else:
         raise not_found("Task", task_id)
     return answer({"task_id": task_id, **progress})

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway import metadata
+from gateway.accounts.views import accounts
 from gateway.api_keys.decisions import API_KEY
 from gateway.api_keys.events import ApiKeyChanged, ApiKeyEvent, ApiKeyMade, ApiKeyRevoked, ApiKeyRotated
 
@@ -150,7 +151,12 @@ async def find_by_hash(sql: Sql, hash: str) -> Found | None:
 
 
 async def used_at(sql: Sql, used: Sequence[Row]) -> None:
-    """Note last uses (`account_id`, `api_key_id`, `last_used_at`) of one account's keys; a later one stays."""
+    """Note last uses (`account_id`, `api_key_id`, `last_used_at`) of one account's keys; a later one stays.
+
+    An account that was erased meanwhile is passed over.
+    """
+    if not await sql.scalar(sa.select(accounts.c.account_id)):
+        return
     statement = insert(uses)
     await sql.execute_many(
         statement.on_conflict_do_update(

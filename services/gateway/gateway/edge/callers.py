@@ -25,7 +25,13 @@ ACCESS_CACHE_SECONDS = 1.0
 """How long another gateway's change of a membership goes unseen here; our own changes forget the entry at once."""
 MOST_CACHED = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_ALWAYS_WRITABLE = ("/api/v1/billing/", "/api/v1/auth/", "/api/v1/account/export/", "/api/v1/admin/")
+_ALWAYS_WRITABLE = (
+    "/api/v1/billing/",
+    "/api/v1/auth/",
+    "/api/v1/account/export/",
+    "/api/v1/account/erase/",
+    "/api/v1/admin/",
+)
 """Open to an account that is suspended or whose trial has ended (PRODUCT §1), and to staff who act on one."""
 
 _APPROVING = sa.func.array(

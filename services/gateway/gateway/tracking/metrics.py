@@ -77,7 +77,8 @@ class Tracked:
             await tx.execute(f"DELETE FROM request_metrics WHERE at < now() - interval '{KEPT}'")  # noqa: S608
             await tx.execute(
                 "INSERT INTO request_metrics (account_id, id, data, at)"
-                " VALUES (%(account)s, %(id)s, %(data)s::jsonb, now())",
+                " SELECT %(account)s::uuid, %(id)s, %(data)s::jsonb, now()"
+                " WHERE NOT EXISTS (SELECT FROM erased_accounts)",  # this request may have erased it
                 {
                     "account": self._identity.account_id,
                     "id": self.id,

@@ -252,15 +252,8 @@ async def change_password(
     body: PasswordIn, caller: Caller, runtime: Runtime, parts: Parts, request: Request
 ) -> Answer:
     user_id = _person(caller.user_id)
-    user = await _user(runtime, caller.account_id, user_id)
-    if user is None:
-        raise not_found("User", user_id)
+    user = await require_password(caller, body.current_password, "current_password", runtime, parts, request)
     fields = await _fields(runtime, user)
-    # Who found an unlocked screen must not guess the password here either.
-    await parts.throttle.attempt(_address(request), user["email_index"])
-    if not await verify_password(body.current_password, fields.read("password", user["password_cipher"])):
-        await parts.throttle.failed(user["email_index"])
-        raise validation("current_password", "is wrong")
     check_rules(body.new_password, fields.read("email", user["email_cipher"]), field="new_password")
     cipher = fields.seal("password", await hash_password(body.new_password))
     session_id = caller.identity.session_id
@@ -376,6 +369,23 @@ async def _require_place(tx: Transaction, place: ChoosePlace, caller: CallerOf) 
     await site_named(tx, place.active_site)
     if place.active_sector is not None:
         await sector_named(tx, place.active_site, place.active_sector)
+
+
+async def require_password(
+    caller: CallerOf, password: str, field: str, runtime: RuntimeOf, parts: PartsOf, request: Request
+) -> Row:
+    """The caller's row; raises 400 for the field where the password is not the caller's, 403 for an API key."""
+    user_id = _person(caller.user_id)
+    user = await _user(runtime, caller.account_id, user_id)
+    if user is None:
+        raise not_found("User", user_id)
+    fields = await _fields(runtime, user)
+    # Who found an unlocked screen must not guess the password here either.
+    await parts.throttle.attempt(_address(request), user["email_index"])
+    if not await verify_password(password, fields.read("password", user["password_cipher"])):
+        await parts.throttle.failed(user["email_index"])
+        raise validation(field, "is wrong")
+    return user
 
 
 async def _profile(runtime: RuntimeOf, caller: CallerOf) -> UserOut:

@@ -95,7 +95,8 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
         body = await asyncio.to_thread(_checked, upload, filename)
     finally:
         await form.close()
-    file = await runtime.objects.put(body, upload.content_type or "application/octet-stream")
+    objects = runtime.objects.of(caller.account_id)
+    file = await objects.put(body, upload.content_type or "application/octet-stream")
     import_id = caller.new_id("import")
 
     async def work(tx: Transaction) -> None:

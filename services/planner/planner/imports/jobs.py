@@ -55,7 +55,7 @@ class _Reading:
             return
         accepted = state.accepted
         try:
-            body = await self._runtime.objects.get(accepted.file)
+            body = await self._runtime.objects.of(work.account_id).get(accepted.file)
         except ObjectMissing as error:
             raise GiveUp(f"{accepted.filename} is no longer in the object store: upload it again") from error
         with tempfile.TemporaryDirectory(prefix="igny8-import-") as directory:

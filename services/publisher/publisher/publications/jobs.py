@@ -75,7 +75,7 @@ def handler(
         while (state := await _load(database, work, content_id)).status == "requested":
             try:
                 async with open_target(work.account_id, state.order.site_id) as opened:
-                    attempt = _Attempt(database, objects, opened.target, now, work, state)
+                    attempt = _Attempt(database, objects.of(work.account_id), opened.target, now, work, state)
                     await attempt.publish(opened.name)
             except TargetError as error:
                 if not error.retryable:

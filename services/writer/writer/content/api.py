@@ -183,13 +183,17 @@ async def list_content(
 async def get_content(content_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await _row(tx, content_id, caller)
-    return answer(shown(row) | {"html_content": await html_of(row, runtime.objects)})
+    return answer(shown(row) | {"html_content": await html_of(row, runtime.objects.of(caller.account_id))})
 
 
 @router.patch("/{content_id}/", summary="Make a new version", response_model=Success[ContentDetail])
 @router.put("/{content_id}/", summary="Make a new version", response_model=Success[ContentDetail])
 async def edit_content(content_id: UUID, body: ContentEdit, caller: Caller, runtime: Runtime) -> Answer:
-    html = await body_of(body.html_content, runtime.objects) if body.html_content is not None else None
+    html = (
+        await body_of(body.html_content, runtime.objects.of(caller.account_id))
+        if body.html_content is not None
+        else None
+    )
 
     async def edit(tx: Transaction) -> Row:
         row = await _row(tx, content_id, caller)
@@ -199,7 +203,7 @@ async def edit_content(content_id: UUID, body: ContentEdit, caller: Caller, runt
         return await _row(tx, content_id, caller)
 
     row = await runtime.database.run(caller.account_id, edit, caller.meta)
-    return answer(shown(row) | {"html_content": await html_of(row, runtime.objects)})
+    return answer(shown(row) | {"html_content": await html_of(row, runtime.objects.of(caller.account_id))})
 
 
 @router.delete("/{content_id}/", summary="Archive an article", status_code=204)

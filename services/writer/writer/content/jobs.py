@@ -54,7 +54,7 @@ def handler(runtime: RuntimeOf) -> JobHandler:
             content, _ = await tx.load(CONTENT, content_id)
         if not isinstance(content, Content) or not content.is_approved:
             return  # edited or rejected meanwhile: the next approval asks anew
-        body = await stored(content.text.body, runtime.objects)
+        body = await stored(content.text.body, runtime.objects.of(work.account_id))
 
         async def say(tx: Transaction) -> None:
             publication = Publication(

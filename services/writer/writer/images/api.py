@@ -289,12 +289,14 @@ async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime
 )
 async def image_file(image_id: UUID, runtime: Runtime) -> Response:
     async with runtime.database.transaction(None) as tx:
-        found = await tx.scalar("SELECT object FROM image_file(%(image_id)s)", {"image_id": image_id})
+        found = await tx.first(
+            "SELECT account_id, object FROM image_file(%(image_id)s)", {"image_id": image_id}
+        )
     if found is None:
         raise not_found("Image", image_id)
-    ref = msgspec.convert(found, ObjectRef)
+    ref = msgspec.convert(found["object"], ObjectRef)
     try:
-        data = await runtime.objects.get(ref)
+        data = await runtime.objects.of(found["account_id"]).get(ref)
     except ObjectMissing as error:
         raise not_found("Image", image_id) from error
     # What a provider sent must not be run by a browser under our address.

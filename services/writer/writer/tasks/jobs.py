@@ -51,7 +51,7 @@ class GenerateContent:
         task, _ = await tx.load(TASK, item_id)
         assert isinstance(task, Task)
         content_id = content_id_of(item_id)
-        text = await self._text(answer.output)
+        text = await self._text(tx.account_id, answer.output)
         for term in terms_of(task.site_id, text.categories, text.tags):
             await tx.handle(TERM, term.term_id, AddTerm(task.site_id, task.sector_id, term))
         await tx.handle(TASK, item_id, CompleteTask(content_id))
@@ -75,11 +75,11 @@ class GenerateContent:
         asked = operation.request
         await tx.handle(TASK, item_id, FailTask(asked.operation_id, error_code, message, asked.run_id))
 
-    async def _text(self, output: ContentOutput) -> ContentText:
+    async def _text(self, account_id: UUID, output: ContentOutput) -> ContentText:
         return ContentText(
             title=output.title,
             slug=slug_of(output.title),
-            body=await body_of(output.html, self._objects),
+            body=await body_of(output.html, self._objects and self._objects.of(account_id)),
             excerpt=output.excerpt,
             meta_title=output.meta_title or output.title,
             meta_description=output.meta_description or output.excerpt,

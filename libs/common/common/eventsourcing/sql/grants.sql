@@ -8,6 +8,8 @@ GRANT SELECT, DELETE ON outbox TO :relay;
 GRANT SELECT, INSERT ON outbox_dead_letters TO :relay;
 CREATE POLICY relay_reads_all ON events FOR SELECT TO :relay USING (true);
 REVOKE ALL ON FUNCTION outbox_age_seconds(), blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
-    position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint) FROM PUBLIC;
+    position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint), erased_among(uuid[]),
+    erase_rows(integer), erase_events(bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox_age_seconds(), blocked_subjects(text), due_dead_letters(text, integer), dead_letter_counts(),
-    position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint) TO :service;
+    position_since(timestamptz), last_position(), republish_events(bigint, bigint, integer, bigint), erased_among(uuid[]),
+    erase_rows(integer), erase_events(bigint, bigint) TO :service;
