@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -176,6 +177,34 @@ async def test_a_refusal_is_kept_as_any_answer(api: ToyApi) -> None:
     second = await api.post(account, {"times": "many"}, "k")
     assert first.status_code == second.status_code == 400
     assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_each_request_forgets_some_that_are_too_old(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    account, other = new_id(), new_id()
+    with psycopg.connect(toy_urls.owner) as connection:
+        for owner, count in ((account, 15), (other, 1)):
+            connection.execute("SELECT set_config('app.account_id', %s, true)", (str(owner),))
+            connection.execute(
+                "INSERT INTO idempotency_keys (account_id, key, fingerprint, created_at)"
+                " SELECT %s, 'old' || n, '', now() - interval '25 hours' FROM generate_series(1, %s) AS n",
+                (owner, count),
+            )
+
+    def kept(owner: UUID) -> int:
+        with psycopg.connect(toy_urls.owner) as connection:
+            connection.execute("SELECT set_config('app.account_id', %s, true)", (str(owner),))
+            row = connection.execute(
+                "SELECT count(*) FROM idempotency_keys WHERE account_id = %s", (owner,)
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    left = []
+    for key in ("a", "b", "c"):
+        assert (await api.post(account, {}, key)).status_code == 201
+        left.append(kept(account))
+    assert left == [5 + 1, 2, 3]
+    assert kept(other) == 1
 
 
 async def test_after_a_day_the_key_is_forgotten(api: ToyApi, toy_urls: ServiceUrls) -> None:

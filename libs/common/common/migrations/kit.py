@@ -28,8 +28,12 @@ def create_v1(op: Any, *, replicas: bool = True) -> None:
 
 
 def create_v2(op: Any) -> None:
-    """Erasure of accounts. Every table with a tenant forgets; `CALL keep_when_erased('table')` for one that does not."""
+    """Erasure of accounts. Every table with a tenant forgets; `CALL keep_when_erased('table')` for one that does not.
+
+    And an index to find answers by that are too old to be given again.
+    """
     run_script(op, (files("common.erasure") / "erasure.sql").read_text())
+    run_script(op, "CREATE INDEX idempotency_keys_by_age ON idempotency_keys (account_id, created_at)")
 
 
 def run_script(op: Any, script: str) -> None:
