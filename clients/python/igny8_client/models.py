@@ -430,6 +430,15 @@ class EndpointIn(Body):
     is_active: bool | None = None
 
 
+class EraseIn(Body):
+    """What makes sure that nobody does this by mistake, or at somebody else's screen."""
+
+    account_slug: str
+    """The slug of the account that is to go."""
+    password: str
+    """The owner's own."""
+
+
 class EstimateIn(Body):
     """`units` of one item: operations, clusters, words, prompts or images; `items` such items."""
 
@@ -518,6 +527,22 @@ class Explanation(Shown):
     operation: Operation | None
     item: Item | None
     usage: ProviderUsage | None
+
+
+class ExportOut(Shown):
+    id: UUID
+    status: Literal["running", "completed", "failed", "expired"]
+    services: list[str]
+    """Those whose part is there."""
+    bytes: int
+    """Of the lines; files come on top."""
+    file: str | None
+    """Where it is downloaded, once it is complete."""
+    error: str | None
+    expires_at: dt.datetime
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
 
 
 class FunctionOut(Shown):
@@ -1100,6 +1125,10 @@ class PreferencesOut(Shown):
 class ProfileIn(Body):
     first_name: str | None = None
     last_name: str | None = None
+    active_site: UUID | None = None
+    """The site one works on now; null for none."""
+    active_sector: UUID | None = None
+    """One of the active site's sectors; null for none."""
 
 
 class StageOut(Shown):
@@ -1386,6 +1415,9 @@ class SiteChanges(Body):
     industry: str | None = None
     status: Literal["active", "paused"] | None = None
     is_active: bool | None = None
+    editors_approve: bool | None = None
+    default_sector: UUID | None = None
+    """One of the site's sectors; null for none."""
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: str | None = None
@@ -1399,6 +1431,10 @@ class SiteIn(Body):
     industry: str = ""
     status: Literal["active", "paused"] = "active"
     is_active: bool = True
+    editors_approve: bool = False
+    """Whether its editors approve and publish, too."""
+    default_sector: UUID | None = None
+    """One of the site's sectors; a new site has none yet."""
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: str | None = None
@@ -1413,6 +1449,8 @@ class SiteOut(Shown):
     industry: str
     status: str
     is_active: bool
+    editors_approve: bool
+    default_sector: UUID | None
     wp_url: str | None
     wp_username: str | None
     version: int
@@ -1431,9 +1469,24 @@ class SitesOut(Shown):
     """The granted ones; empty where the role sees all."""
 
 
+class StaffAccountOut(Shown):
+    id: UUID
+    name: str
+    slug: str
+    status: Literal["trial", "active", "suspended", "cancelled"]
+    trial_ends_at: dt.datetime
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
 class StatusChange(Body):
     keyword_ids: list[UUID]
     status: Literal["new", "mapped", "archived"]
+
+
+class StatusIn(Body):
+    status: Literal["trial", "active", "suspended", "cancelled"]
 
 
 class StrategyChanges(Body):
@@ -1673,6 +1726,8 @@ class UserOut(Shown):
     last_name: str
     role: str
     is_active: bool
+    active_site: UUID | None
+    active_sector: UUID | None
     last_login: dt.datetime | None
     created_at: dt.datetime
 

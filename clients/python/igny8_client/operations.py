@@ -440,7 +440,7 @@ class SystemSettingsTaskProgress:
         self._connection = connection
 
     def get(self, task_id: Id) -> m.ProgressOut:
-        """Progress of an AI task or a pipeline run."""
+        """Progress of an AI task, a pipeline run or an export."""
         return self._connection.one(Call("GET", f"system/settings/task_progress/{task_id}/"), m.ProgressOut)
 
 
@@ -585,6 +585,53 @@ class AccountAudit:
                 },
             )
         )
+
+
+class AccountExport:
+    """`account/export/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def post(self, *, idempotency_key: str | None = None) -> m.TaskAccepted:
+        """Export the account.
+
+        Everything that the account has in any service: JSON lines, articles and images. Where one is being made already,
+        that one is the answer. The task's id is the export's.
+        """
+        return self._connection.one(
+            Call("POST", "account/export/", idempotency_key=idempotency_key), m.TaskAccepted
+        )
+
+    def list(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.ExportOut]:
+        """List exports."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "account/export/",
+                query={"page": page, "page_size": page_size, "ordering": ordering, "cursor": cursor},
+            ),
+            m.ExportOut,
+        )
+
+    def get(self, export_id: Id) -> m.ExportOut:
+        """An export."""
+        return self._connection.one(Call("GET", f"account/export/{export_id}/"), m.ExportOut)
+
+    def file(self, export_id: Id) -> Download:
+        """An export's archive (tar).
+
+        `<service>.jsonl` for each service: a line is `{"kind", "id", "fields"}`. Lines of kind `file` name what lies in
+        `files/`. Secrets and passwords are not in it.
+        """
+        return self._connection.download(Call("GET", f"account/export/{export_id}/file/"))
 
 
 class AccountIndustries:
@@ -884,6 +931,55 @@ class AccountUsers:
         return self._connection.none(Call("DELETE", f"account/users/{user_id}/", if_match=if_match))
 
 
+class AdminAccounts:
+    """`admin/accounts/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        status: Literal["trial", "active", "suspended", "cancelled"] | None = None,
+        search: str | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.StaffAccountOut]:
+        """All accounts."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/accounts/",
+                query={
+                    "status": status,
+                    "search": search,
+                    "page": page,
+                    "page_size": page_size,
+                    "ordering": ordering,
+                    "cursor": cursor,
+                },
+            ),
+            m.StaffAccountOut,
+        )
+
+    def get(self, account_id: Id) -> m.StaffAccountOut:
+        """An account."""
+        return self._connection.one(Call("GET", f"admin/accounts/{account_id}/"), m.StaffAccountOut)
+
+    def change(
+        self, account_id: Id, body: m.StatusIn, *, if_match: int | str | None = None
+    ) -> m.StaffAccountOut:
+        """Change what an account may do.
+
+        A suspended account reads and nothing else, a cancelled one needs a plan again. What runs already goes on.
+        """
+        return self._connection.one(
+            Call("PATCH", f"admin/accounts/{account_id}/", body=body, if_match=if_match), m.StaffAccountOut
+        )
+
+
 class AdminAiModels:
     """`admin/ai_models/`"""
 
@@ -1029,7 +1125,7 @@ class AuthMe:
         return self._connection.one(Call("GET", "auth/me/"), m.UserOut)
 
     def change(self, body: m.ProfileIn, *, if_match: int | str | None = None) -> m.UserOut:
-        """Change my names."""
+        """Change my names, and where I work."""
         return self._connection.one(Call("PATCH", "auth/me/", body=body, if_match=if_match), m.UserOut)
 
 
@@ -2403,6 +2499,7 @@ class Account:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.audit = AccountAudit(connection)
+        self.export = AccountExport(connection)
         self.industries = AccountIndustries(connection)
         self.invitations = AccountInvitations(connection)
         self.modules = AccountModules(connection)
@@ -2421,12 +2518,24 @@ class Account:
         """
         return self._connection.one(Call("PATCH", "account/", body=body, if_match=if_match), m.AccountOut)
 
+    def erase(self, body: m.EraseIn, *, idempotency_key: str | None = None) -> None:
+        """Erase the account and everything in it, for good.
+
+        For its owner alone. All sessions and API keys end at once, running work with them; what the account has in any
+        service is removed within minutes. Export it first: nothing of this can be taken back. Articles stay where they were
+        published in WordPress.
+        """
+        return self._connection.none(
+            Call("POST", "account/erase/", body=body, idempotency_key=idempotency_key)
+        )
+
 
 class Admin:
     """`admin/`"""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.accounts = AdminAccounts(connection)
         self.ai_models = AdminAiModels(connection)
         self.platform_keys = AdminPlatformKeys(connection)
 

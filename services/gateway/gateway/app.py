@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
 from gateway.accounts import api as accounts_api
-from gateway.accounts import staff_api as accounts_staff_api
 from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
@@ -31,6 +30,7 @@ from gateway.ai_models.shipped import ship_models
 from gateway.ai_settings import api as ai_settings_api
 from gateway.ai_settings import views as ai_settings_views
 from gateway.ai_settings.decisions import AI_SETTINGS
+from gateway.all_accounts import api as all_accounts_api
 from gateway.api_keys import api as api_keys_api
 from gateway.api_keys import views as api_keys_views
 from gateway.api_keys.decisions import API_KEY
@@ -202,7 +202,7 @@ _ROUTERS: tuple[Any, ...] = (
     ai_models_api.staff_router,
     industries_api.router,
     industries_api.staff_router,
-    accounts_staff_api.staff_router,
+    all_accounts_api.router,
     seed_keywords_api.router,
     seed_keywords_api.staff_router,
     openapi.router,

@@ -10,7 +10,10 @@ from billing.rates.events import RateCardPublished
 from billing.wallets.events import CreditsWrittenOff
 from common.contracts import Contract, spec_of
 from common.contracts import billing as said
+from common.contracts.export import ExportPartFailed, ExportPartReady
+from common.contracts.operations import ObjectRef
 from common.eventsourcing.event import Event, Meta, Recorded
+from common.export.events import ExportPartGivenUp, ExportPartWritten
 
 from tests.unit.billing.wallet_facts import (
     GRANT,
@@ -28,6 +31,7 @@ from tests.unit.billing.wallet_facts import (
     words,
 )
 
+PART = ObjectRef(uri="exports/a", sha256="0" * 64, bytes=1)
 PUBLIC: list[tuple[Event, Contract]] = [
     (RateCardPublished(DEFAULT_CARD), said.RateCardPublished(card=DEFAULT_CARD)),
     (
@@ -69,6 +73,8 @@ PUBLIC: list[tuple[Event, Contract]] = [
         CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
         said.CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
     ),
+    (ExportPartWritten(I1, PART), ExportPartReady(export_id=I1, part=PART)),
+    (ExportPartGivenUp(I1, "away"), ExportPartFailed(export_id=I1, reason="away")),
 ]
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from gateway.accounts.decisions import ACCOUNT, ChangeStatus
 from gateway.personal import Fields
 
-staff_router = APIRouter(prefix="/api/v1/admin/accounts", tags=["admin"])
+router = APIRouter(prefix="/api/v1/admin/accounts", tags=["admin"])
 
 TIME = sa.DateTime(timezone=True)
 ALL = (
@@ -61,7 +61,7 @@ class StatusIn(BaseModel):
     status: AccountStatus
 
 
-@staff_router.get("/", summary="All accounts", response_model=Success[Listed[StaffAccountOut]])
+@router.get("/", summary="All accounts", response_model=Success[Listed[StaffAccountOut]])
 async def list_accounts(
     caller: Caller,
     runtime: Runtime,
@@ -82,12 +82,12 @@ async def list_accounts(
     return answer(found)
 
 
-@staff_router.get("/{account_id}/", summary="An account", response_model=Success[StaffAccountOut])
+@router.get("/{account_id}/", summary="An account", response_model=Success[StaffAccountOut])
 async def get_any_account(account_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     return await _show(runtime, account_id)
 
 
-@staff_router.patch(
+@router.patch(
     "/{account_id}/", summary="Change what an account may do", response_model=Success[StaffAccountOut]
 )
 async def change_status(account_id: UUID, body: StatusIn, caller: Caller, runtime: Runtime) -> Answer:

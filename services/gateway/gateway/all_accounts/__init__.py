@@ -1,0 +1,1 @@
+"""All accounts, as staff see them."""
