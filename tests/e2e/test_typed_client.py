@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, Protocol
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ import httpx
 import pytest
 from igny8_client import ApiError, Client, Page
 from igny8_client import models as m
+from igny8_local.layout import REPOSITORY
 from pydantic import BaseModel
 
 from tests.e2e.conftest import Shared
@@ -579,6 +581,21 @@ def test_notifications_and_what_one_is_told_how(runner: Client, viewer: Client) 
     told = {each.kind: each for each in runner.notifications.preferences.change(wanted).preferences}
     assert told["credits_low"].email
     assert {each.kind for each in runner.notifications.preferences.get().preferences} == told.keys()
+
+
+def test_the_example_of_its_front_page_runs(
+    shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "clients/python/README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples").symlink_to(REPOSITORY / "samples")
+    exec(example.replace("http://127.0.0.1:8080", shared.product.url), {})
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "completed"
+    assert "crane financing 880" in told
+    assert told[-1].startswith("PRECONDITION_FAILED")
+    assert "crane financing" in (tmp_path / "keywords.csv").read_text()
 
 
 def broken(operation: Operation) -> dict[str, Any]:
