@@ -546,6 +546,28 @@ def test_the_catalogue_that_staff_keep(staff: Client, owner: Client) -> None:
     assert {each.name for each in owner.system.ai_functions.list().results} > {"auto_cluster"}
 
 
+def test_the_accounts_that_staff_look_after(stage: Stage, staff: Client, owner: Client) -> None:
+    client, made, _ = stage.tenant("Looked after")
+    accounts, id = staff.admin.accounts, made.account_id
+    one = accounts.get(id)
+    assert (one.name, one.status) == ("Looked after", "trial")
+    assert one in list(accounts.list(search=one.slug).every())
+
+    def refused_as(code: str) -> bool:
+        answer = client.request("PATCH", "account/", json={"name": "Looked after"})
+        return (answer.json().get("error_code") or "") == code
+
+    accounts.change(id, m.StatusIn(status="suspended"), if_match=one.version)
+    wait_for(lambda: refused_as("ACCOUNT_SUSPENDED"), what="the account only reads")
+    accounts.change(id, m.StatusIn(status="cancelled"))
+    wait_for(lambda: refused_as("PLAN_REQUIRED"), what="the account needs a plan")
+    assert accounts.change(id, m.StatusIn(status="trial")).status == "trial"
+    wait_for(lambda: refused_as(""), what="the account goes on")
+    for call in (owner.admin.accounts.list, lambda: owner.admin.accounts.get(id)):
+        assert refusal(call) == (403, "FORBIDDEN")
+    assert refusal(owner.admin.accounts.change, id, m.StatusIn(status="active")) == (403, "FORBIDDEN")
+
+
 def test_the_keys_of_the_platform(staff: Client) -> None:
     keys = staff.admin.platform_keys
     assert len(keys.list().results) == 3
