@@ -31,7 +31,7 @@ from tests.unit.billing.wallet_facts import (
     words,
 )
 
-PART = ObjectRef(uri="exports/a", sha256="0" * 64, bytes=1)
+PART = ObjectRef(sha256="0" * 64, size=1, media_type="application/x-ndjson")
 PUBLIC: list[tuple[Event, Contract]] = [
     (RateCardPublished(DEFAULT_CARD), said.RateCardPublished(card=DEFAULT_CARD)),
     (
