@@ -22,6 +22,8 @@ SITE: dict[str, Any] = {
     "industry": "",
     "status": "active",
     "is_active": True,
+    "editors_approve": False,
+    "default_sector": None,
     "wp_url": None,
     "wp_username": None,
     "version": 3,
