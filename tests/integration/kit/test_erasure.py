@@ -136,13 +136,13 @@ async def test_what_is_said_of_it_later_is_passed_over(
 async def test_whose_amounts_stay_is_heard_of_until_all_is_settled(
     toy_urls: ServiceUrls, toy_database: Database
 ) -> None:
-    """What fails then is not kept: there is nobody any more whom it concerns."""
+    """What fails then is not kept: there is nobody any more whom it concerns. That it was erased is heard once."""
     erased, site = new_id(), new_id()
     await toy_database.run(erased, begin)
     settling = Database(toy_urls.service, replace(toy.MODEL, hears_of_erased=True))
     await settling.open()
     heard: list[UUID] = []
-    reactions = Reactions()
+    reactions = Reactions().include([erasures])
 
     @reactions.on(SiteConnected)
     async def hear(event: Heard[SiteConnected], tx: Transaction) -> None:
@@ -154,7 +154,10 @@ async def test_whose_amounts_stay_is_heard_of_until_all_is_settled(
     for offset, platform in enumerate(("wordpress", "poison")):
         connected = SiteConnected(site_id=site, integration_id=site, platform=platform)
         await inbox.take([told(erased, connected, f"integration-{site}", offset)])
+    again = AccountErased(account_id=erased)
+    await inbox.take([told(erased, again, f"account-{erased}", 2)])
     await settling.close()
     assert set(heard) == {erased}
     with psycopg.connect(toy_urls.owner) as connection:
         assert connection.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (1,)
