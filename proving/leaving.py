@@ -68,8 +68,9 @@ async def running(postgres: PostgresServer) -> AsyncIterator[House]:
             await gateway.runtime.database.close()
 
 
-async def leave(house: House, erasures: int, say: Say = lambda done: None) -> Proved:
-    staying = [await house.gateway.register() for _ in range(STAYING)]
+async def leave(house: House, erasures: int, say: Say = lambda done: None, *, stay: int = STAYING) -> Proved:
+    """So many accounts go while so many `stay`."""
+    staying = [await house.gateway.register() for _ in range(stay)]
     going = [await house.gateway.register() for _ in range(erasures)]
     work = [asyncio.create_task(_work(house, tenant)) for tenant in staying]
     around = [asyncio.create_task(_rotate(house)), asyncio.create_task(_listen(house))]
@@ -84,7 +85,7 @@ async def leave(house: House, erasures: int, say: Say = lambda done: None) -> Pr
         if not isinstance(ended, asyncio.CancelledError):
             house.found.append(f"ended by itself: {ended!r}")
     outcomes: list[Outcome] = [
-        none_of(f"erasure: wrong for {STAYING} who stayed", house.found),
+        none_of(f"erasure: wrong for {stay} who stayed", house.found),
         none_of(f"erasure: ways in for {erasures} who went", still_in),
         none_of(f"erasure: left of {erasures} who went", left),
         at_least("erasure: master keys meanwhile", house.rotations, 2),

@@ -56,6 +56,16 @@ REMAINS = {
 """Where a canary may still be found after the erasure, and why."""
 
 
+KEPT = {
+    "billing": {
+        *("events", "snapshots", "wallets", "credit_grants", "credit_transactions"),
+        *("usage_log", "reservations", "expiry_schedule"),
+    },
+    "gateway": {"account_slugs", "audit_entries"},
+}
+"""The tables that outlive an account: amounts; who did what, by ids; and hashes of slugs."""
+
+
 @dataclass
 class Leaving:
     """A tenant with a canary in every field that it can fill."""
@@ -264,6 +274,20 @@ class TestTheExport:
             others += [str(each.get("id") or each["content_id"]) for each in shared.client.every(path)]
         assert len(others) > 20
         assert [id for id in others if id.encode() in text] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_table_with_a_tenant_forgets_unless_it_is_named_here(service: str, shared: Shared) -> None:
+    rows = shared.product.rows(
+        service,
+        "SELECT c.relname AS name, EXISTS (SELECT FROM pg_policies WHERE tablename = c.relname"
+        " AND policyname = 'not_erased') AS forgets FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE a.attname = 'account_id' AND c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace",
+    )
+    assert len(rows) > 8
+    assert {row["name"] for row in rows if not row["forgets"]} == KEPT.get(service, set()) | {
+        "erased_accounts"
+    }
 
 
 def ledger(shared: Shared, account: str) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class ServiceModel:
     replicas: tuple[sa.Table, ...] = field(default=())
     """Tables kept from other services' events; `igny8 projections` digests them with the views."""
     hears_of_erased: bool = False
-    """Whether it goes on hearing what was said of accounts that were erased meanwhile: billing, whose amounts stay."""
+    """Whether it goes on hearing what other services did for accounts that were erased meanwhile: billing, whose amounts
+    stay. The account itself is over for it too."""
 
     @cached_property
     def types(self) -> EventTypes:

@@ -6,7 +6,7 @@ still fails is parked as a dead letter and its neighbours pass. The database's `
 Kafka's commits only follow it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, groupby
@@ -27,6 +27,7 @@ from common.ids import SYSTEM_ACCOUNT, stable_id
 from common.messaging import dead_letters
 from common.messaging.envelope import Heard, MalformedMessage, parse
 from common.messaging.reactions import Reactions
+from common.model import ServiceModel
 
 log = structlog.get_logger()
 
@@ -265,15 +266,13 @@ class Inbox:
         assert row is not None
         count, some = row
         new = ids if count == len(ids) else set(some or ())
-        if gone is not None and (erased := {account_id for (account_id,) in await gone.fetchall()}):
-            new -= {item.event.event_id for item in arrived if item.event.account_id in erased}
+        if erased := {account_id for (account_id,) in await gone.fetchall()}:
+            new -= {item.event.event_id for item in arrived if _is_over(item.event, erased, tx.model)}
         return new, set(await waiting.fetchall())
 
     async def _ask_for_erased(
         self, tx: Transaction, arrived: Sequence[Arrived]
-    ) -> psycopg.AsyncCursor[tuple[UUID]] | None:
-        if tx.model.hears_of_erased:
-            return None
+    ) -> psycopg.AsyncCursor[tuple[UUID]]:
         accounts = ",".join(sorted({item.event.account_id.hex for item in arrived}))
         return await tx.connection.execute(
             "SELECT account_id FROM erased_among(%(accounts)s::text::uuid[])", {"accounts": f"{{{accounts}}}"}
@@ -296,6 +295,11 @@ class Inbox:
             " %(firsts)s, %(nexts)s, %(times)s::timestamptz[])",
             {"consumer": self.consumer, "incarnation": self.incarnation, **ranges},
         )
+
+
+def _is_over(event: Heard[Contract], erased: Collection[UUID], model: ServiceModel) -> bool:
+    """Whether an event is nobody's business any more: of what is still to be settled the gateway says nothing."""
+    return event.account_id in erased and not (model.hears_of_erased and event.source != "gateway")
 
 
 def _ranges(messages: Sequence[Message]) -> dict[str, list[Any]]:
