@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks import (
     append,
+    authentication,
     calls,
     command,
     consume,
@@ -22,6 +23,7 @@ from benchmarks import (
     growth,
     idle,
     latency,
+    lists,
     load,
     overview,
     rebuild,
@@ -60,6 +62,10 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "latency-kafka": latency.kafka,
     "calls": calls.measure,
     "gateway": gateway.measure,
+    "authentication": authentication.measure,
+    "list": lists.barely,
+    "list-deep": lists.deep,
+    "list-django": lists.against_django,
     "idle": idle.measure,
     "start": start.measure,
     "demo": demo.measure,

@@ -107,7 +107,7 @@ async def _measured(parts: Parts, broker: Broker) -> AsyncIterator[tuple[Take, M
     async with AsyncExitStack() as stack:
         speaking = stack.enter_context(parts.database())
         listening = stack.enter_context(parts.database("planner"))
-        speaker = await stack.enter_async_context(_speaker(speaking, broker))
+        speaker = await stack.enter_async_context(served("benchmarks.speaker", IDENTITY, speaking, broker))
         arrived = await stack.enter_async_context(_listener(listening, broker))
         send_and_receive = await stack.enter_async_context(_topic(broker))
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -152,24 +152,26 @@ async def _out_of_step() -> None:
     await asyncio.sleep(random.uniform(0, 2 * EMBEDDED_WAIT_MS / 1000))
 
 
-class _Speaker:
-    """A service in a process of its own, and what the gateway would send along with a request."""
+class Served:
+    """A service in a process of its own, and what the gateway would send along with a request of `identity`."""
 
-    def __init__(self, url: str, signer: IdentitySigner) -> None:
+    def __init__(self, url: str, signer: IdentitySigner, identity: Identity) -> None:
         self.url = url
         self._signer = signer
+        self._identity = identity
         self._headers: dict[str, str] = {}
         self._signed = -monotonic()
 
     def headers(self) -> Mapping[str, str]:
         if not self._headers or monotonic() > self._signed + LIFETIME_SECONDS / 2:
-            self._headers = {HEADER: self._signer.sign(IDENTITY)}
+            self._headers = {HEADER: self._signer.sign(self._identity)}
             self._signed = monotonic()
         return self._headers
 
 
 @asynccontextmanager
-async def _speaker(urls: ServiceUrls, broker: Broker) -> AsyncIterator[_Speaker]:
+async def served(module: str, identity: Identity, urls: ServiceUrls, broker: Broker) -> AsyncIterator[Served]:
+    """The service that `python -m module` is."""
     private = Ed25519PrivateKey.generate()
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
@@ -185,19 +187,19 @@ async def _speaker(urls: ServiceUrls, broker: Broker) -> AsyncIterator[_Speaker]
             "IGNY8_LISTEN": f"127.0.0.1:{port}",
             "IGNY8_LOG_LEVEL": "WARNING",
         }
-        command = [sys.executable, "-m", "benchmarks.speaker"]
+        command = [sys.executable, "-m", module]
         process = Process(command, Path(directory) / "log", cwd=ROOT, environment=environment)
         try:
             await asyncio.to_thread(process.wait_until, lambda: answers(port), 30)
-            speaker = _Speaker(f"http://127.0.0.1:{port}", IdentitySigner(private))
+            service = Served(f"http://127.0.0.1:{port}", IdentitySigner(private), identity)
             async with aiohttp.ClientSession() as session:
 
                 async def ready() -> bool:
-                    async with session.get(f"{speaker.url}/readyz") as answer:
+                    async with session.get(f"{service.url}/readyz") as answer:
                         return answer.status == 200
 
-                await eventually(ready, 30, what="the speaker is ready")
-            yield speaker
+                await eventually(ready, 30, what="the service is ready")
+            yield service
         finally:
             process.kill()
 

@@ -100,9 +100,13 @@ class Parts:
 
     def database(self, service: str = "publisher") -> AbstractContextManager[ServiceUrls]:
         """A fresh database with the toy's tables and the bare ones."""
+        return _with_tables(self.plain_database, service)
+
+    def plain_database(self, service: str) -> AbstractContextManager[ServiceUrls]:
+        """A fresh database as the service has it."""
         if self._postgres is None:
             self._postgres = self._stack.enter_context(postgres_server())
-        return _with_tables(self._postgres.service_database, service)
+        return self._postgres.service_database(service)
 
     def store(self, service: str, rows: int, *statements: str) -> ServiceUrls:
         """A database filled by the statements, whose parameter is `rows`; made once and kept for other figures."""

@@ -9,7 +9,7 @@ import random
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from common.contracts import Contract
@@ -222,16 +223,57 @@ class _Compiled:
     processors: Mapping[str, Callable[[Any], Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a statement asks, without the values it asks about: requests that ask the same share what is compiled."""
+
+    key: tuple[Any, ...]
+    names: tuple[str, ...]
+    first: ClauseElement = field(compare=False)
+    cache_key: CacheKey = field(compare=False)
+
+
 @lru_cache(maxsize=256)
 def _compiled(statement: ClauseElement, names: tuple[str, ...]) -> _Compiled:
     """By statement object and the names it is called with: those decide which columns an INSERT writes.
 
     Bounded, since what is compiled keeps its statement alive and every list request makes a new one.
     """
-    compiler = statement.compile(
-        dialect=_dialect, column_keys=names or None, compile_kwargs={"render_postcompile": True}
+    key = statement._generate_cache_key()
+    shared = _compiled_shape(_Shape(key.key, names, statement, key)) if key is not None else None
+    if key is None or shared is None:
+        return _new_compiled(_compile_barely(statement, names, render_postcompile=True))
+    values = shared.compiler.construct_params(extracted_parameters=key.bindparams, _check=False)
+    return replace(shared, values=values)
+
+
+@lru_cache(maxsize=256)
+def _compiled_shape(shape: _Shape) -> _Compiled | None:
+    """None for a statement whose text follows from its values: each item of a list is a parameter of its own."""
+    compiler = _compile_barely(shape.first, shape.names, cache_key=shape.cache_key)
+    if compiler.post_compile_params or compiler.literal_execute_params:
+        return None
+    return _new_compiled(compiler)
+
+
+def _compile_barely(
+    statement: ClauseElement,
+    names: tuple[str, ...],
+    *,
+    cache_key: CacheKey | None = None,
+    render_postcompile: bool = False,
+) -> SQLCompiler:
+    compiler = statement._compiler(
+        _dialect,
+        cache_key=cache_key,
+        column_keys=names or None,
+        compile_kwargs={"render_postcompile": render_postcompile},
     )
     assert isinstance(compiler, SQLCompiler)
+    return compiler
+
+
+def _new_compiled(compiler: SQLCompiler) -> _Compiled:
     binds = {compiler.bind_names[bind]: bind for bind in compiler.bind_names}
     return _Compiled(
         compiler,

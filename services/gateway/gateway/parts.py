@@ -56,14 +56,14 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
-        audit=AuditLog(runtime.database, runtime.secrets),
+        audit=AuditLog(runtime.database, runtime.secrets, one_server=runtime.settings.one_database_server),
         key_callers=KeyCallers(runtime),
         mailer=open_mailer(runtime.settings),
         throttle=LoginThrottle(runtime.settings.rate_limit_store),
     )
 
 
-def _parts(request: Request) -> PartsOf:
+async def _parts(request: Request) -> PartsOf:
     parts: PartsOf = request.app.state.runtime.extras["gateway"]
     return parts
 

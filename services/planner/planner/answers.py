@@ -27,4 +27,7 @@ class Changed(BaseModel):
 
 def shown(row: Row, key: str) -> dict[str, Any]:
     """A row with its primary key as `id`, without what is inside only."""
-    return {"id": row[key]} | {name: row[name] for name in row if name not in (key, "archived", "normalised")}
+    found = {"id": row[key], **row}
+    for inside in (key, "archived", "normalised"):
+        found.pop(inside, None)
+    return found

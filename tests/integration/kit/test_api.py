@@ -1,13 +1,23 @@
 """Lists and callers of the API standard on real rows."""
 
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
+from common.api.paging import PageOf, paginate
 from common.database import Database
 from common.ids import new_id
+from fastapi import Request
 
 from tests.integration.kit.toy_api import ToyApi
 from tests.support import toy
+
+REQUEST = Request(
+    {"type": "http", "path": "/toy/", "query_string": b"", "headers": [], "server": ("toy", 80)}
+)
 
 
 async def made(database: Database, account: UUID, *numbers: int) -> None:
@@ -44,6 +54,48 @@ async def test_links_keep_the_question_and_end_where_the_list_ends(
     assert last["previous"] == "/api/v1/toy/counters/?page_size=2&at_least=1&page=1"
     beyond = (await api.get(account, "/counters/", page=9)).json()["data"]
     assert (beyond["count"], beyond["results"]) == (3, [])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("falling", [False, True])
+async def test_a_page_is_the_same_from_whichever_end_it_is_reached(
+    toy_database: Database, *, falling: bool, size: int
+) -> None:
+    """Rows without a value come last in both directions, and rows with the same value stay in one order."""
+    account, c = new_id(), toy.counters.c
+    await made(toy_database, account, 3, 1, 2, 2, 2, 5, 4, 3)
+    lacking = sa.func.nullif(c.number, 2, type_=sa.Integer)
+
+    async def pages(number: sa.ColumnElement[int], **of: Any) -> list[dict[str, Any]]:
+        query = sa.select(c.counter_id, c.number).where(c.number > 0)
+        seen: list[dict[str, Any]] = []
+        page = PageOf(1, size, "-number" if falling else "number", **of)
+        async with toy_database.transaction(account) as tx:
+            while True:
+                found = await paginate(
+                    tx, query, page, REQUEST, ordering={"number": number}, tie=c.counter_id
+                )
+                assert found["count"] in (8, None)
+                seen += found["results"]
+                if found["next"] is None:
+                    return seen
+                asked = parse_qs(urlsplit(found["next"]).query)
+                page = replace(page, page=page.page + 1, cursor=asked.get("cursor", [None])[0])
+
+    async def ids(order: str) -> list[UUID]:
+        async with toy_database.transaction(account) as tx:
+            return [
+                row["counter_id"]
+                for row in await tx.all(f"SELECT counter_id FROM toy_counters ORDER BY {order}")
+            ]
+
+    direction = "DESC" if falling else "ASC"
+    expected = await ids(f"number {direction}, counter_id")
+    assert [row["counter_id"] for row in await pages(c.number)] == expected
+    assert [row["counter_id"] for row in await pages(c.number, cursor="")] == expected
+    expected = await ids(f"nullif(number, 2) {direction} NULLS LAST, counter_id")
+    assert [row["counter_id"] for row in await pages(lacking)] == expected
+    assert [row["counter_id"] for row in await pages(lacking, cursor="")] == expected
 
 
 async def test_the_order_is_chosen_by_name(api: ToyApi, toy_database: Database) -> None:

@@ -6,15 +6,18 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from common.api.conditional import expected_versions
 from common.api.errors import forbidden, unauthorized
 from common.api.runtime import RuntimeOf
-from common.auth.identity import HEADER, Identity, InvalidIdentity
+from common.auth.identity import HEADER, IDENTITY, Identity, IdentityVerifier, InvalidIdentity
 from common.auth.permissions import Permission, key_may, may
 from common.eventsourcing.event import Meta
 from common.ids import new_id, stable_id
 from common.telemetry import traceparent
+
+_HEADER = HEADER.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,23 @@ class CallerOf:
             )
 
 
+async def identity_of(scope: Scope, verifier: IdentityVerifier) -> Identity | None:
+    """Whom a request comes from; None where it does not say so. Raises `InvalidIdentity`."""
+    handed: Identity | None = scope.get(IDENTITY)
+    if handed is not None:
+        return handed
+    token = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+    return await verifier.verify(token.decode("latin-1")) if token else None
+
+
 async def _caller(request: Request) -> CallerOf:
     runtime: RuntimeOf = request.app.state.runtime
-    token = request.headers.get(HEADER)
-    if not token:
-        raise unauthorized("No identity token. Requests reach this service through the gateway.")
     try:
-        identity = await runtime.verifier.verify(token)
+        identity = await identity_of(request.scope, runtime.verifier)
     except InvalidIdentity as error:
         raise unauthorized(str(error)) from error
+    if identity is None:
+        raise unauthorized("No identity token. Requests reach this service through the gateway.")
     if identity.route is not None:
         raise unauthorized("This token names a public route and stands for nobody.")
     structlog.contextvars.bind_contextvars(account_id=str(identity.account_id), user_id=str(identity.user_id))

@@ -16,9 +16,10 @@ import psycopg
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.api.caller import identity_of
 from common.api.envelope import REPLAY, failure
 from common.api.runtime import RuntimeOf
-from common.auth.identity import HEADER, InvalidIdentity
+from common.auth.identity import InvalidIdentity
 from common.database import Database, Transaction
 
 LARGEST_BODY = 1_000_000
@@ -37,15 +38,16 @@ class IdempotencyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        token = headers.get(HEADER.lower().encode(), b"").decode("latin-1")
         multipart = headers.get(b"content-type", b"").startswith(b"multipart/")
-        if scope["type"] != "http" or scope["method"] != "POST" or not key or not token or multipart:
+        if scope["type"] != "http" or scope["method"] != "POST" or not key or multipart:
             await self._app(scope, receive, send)
             return
         runtime: RuntimeOf = self._state.runtime
         try:
-            identity = await runtime.verifier.verify(token)
+            identity = await identity_of(scope, runtime.verifier)
         except InvalidIdentity:
+            identity = None
+        if identity is None:
             await self._app(scope, receive, send)  # the route refuses it
             return
         if len(key) > LONGEST_KEY:

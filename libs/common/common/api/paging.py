@@ -27,7 +27,7 @@ class PageOf:
     cursor: str | None = None
 
 
-def _page(
+async def _page(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, Query(ge=1, le=LARGEST_SIZE)] = DEFAULT_SIZE,
     ordering: Annotated[str | None, Query(max_length=40)] = None,
@@ -58,24 +58,37 @@ async def paginate(
     column = ordering.get(wanted.removeprefix("-"))
     if column is None:
         raise validation("ordering", f"must be one of {', '.join(sorted(ordering))}, with - for descending")
-    order = [column.desc().nulls_last() if wanted.startswith("-") else column.asc().nulls_last()]
-    if tie is not None:
-        order.append(tie.asc())
+    place = _Place(wanted, column, tie)
     if page.cursor is not None:
-        if tie is None:
-            raise validation("cursor", "this list has page numbers only")
-        place = _Place(wanted, column, tie)
-        return await _from_cursor(sql, query.order_by(*order), page, request, place, show)
-    count = await sql.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery()))
-    rows = await sql.all(
-        query.order_by(*order).limit(page.page_size).offset((page.page - 1) * page.page_size)
-    )
+        return await _from_cursor(sql, query.order_by(*place.order()), page, request, place, show)
+    counting = sa.select(sa.func.count()).select_from(place.keys(query).order_by(None).subquery())
+    if page.page == 1:  # with its count in one question, which has no row where there is nothing to count
+        counted = query.add_columns(counting.scalar_subquery().label("_count"))
+        rows = await sql.all(counted.order_by(*place.order()).limit(_written(page.page_size)))
+        count = rows[0]["_count"] if rows else 0
+        rows = [_own(row, "_count") for row in rows]
+    else:
+        count = await sql.scalar(counting)
+        rows = await sql.all(_numbered(query, place, page, count))
     return {
         "count": count,
         "next": _link(request, page=page.page + 1) if page.page * page.page_size < count else None,
         "previous": _link(request, page=page.page - 1) if page.page > 1 else None,
         "results": [show(row) for row in rows],
     }
+
+
+def _written(number: int) -> sa.ColumnElement[int]:
+    """As a number in the text: with one that is only known later PostgreSQL plans the question anew each time."""
+    return sa.literal_column(str(number), sa.Integer)
+
+
+def _own(row: Row, *besides: str) -> Row:
+    """Without what was asked for beside the row's own columns."""
+    own = dict(row)
+    for name in besides:
+        del own[name]
+    return own
 
 
 class _Mark(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -92,21 +105,71 @@ class _Place:
 
     ordering: str
     column: sa.ColumnElement[Any]
-    tie: sa.ColumnElement[Any]
+    tie: sa.ColumnElement[Any] | None
+
+    def order(self, *, backwards: bool = False) -> list[sa.ColumnElement[Any]]:
+        falls = self.ordering.startswith("-") is not backwards
+        order = self.column.desc() if falls else self.column.asc()
+        # Said only there: an index does not know that it comes to the same where each row has a value.
+        if self._may_lack:
+            order = order.nulls_first() if backwards else order.nulls_last()
+        if self.tie is None:
+            return [order]
+        return [order, self.tie.desc() if backwards else self.tie.asc()]
+
+    def keys(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """What tells the rows of the query from each other, which is less to read and to write down than all of them."""
+        return query if self.tie is None else query.with_only_columns(self.tie, maintain_column_froms=True)
 
     def marked(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """The query with what makes a mark of each row."""
         return query.add_columns(
-            sa.cast(self.column, sa.Text).label("_value"), sa.cast(self.tie, sa.Text).label("_tie")
+            sa.cast(self.column, sa.Text).label("_value"), sa.cast(self._total, sa.Text).label("_tie")
         )
 
     def after(self, mark: _Mark) -> sa.ColumnElement[bool]:
-        later = self.tie > sa.cast(sa.literal(mark.tie, sa.Text), self.tie.type)
+        later = self._total > sa.cast(sa.literal(mark.tie, sa.Text), self._total.type)
         if mark.value is None:
             return self.column.is_(None) & later
         value = sa.cast(sa.literal(mark.value, sa.Text), self.column.type)
-        beyond = self.column < value if self.ordering.startswith("-") else self.column > value
-        return beyond | ((self.column == value) & later) | self.column.is_(None)
+        falls = self.ordering.startswith("-")
+        beyond = self.column < value if falls else self.column > value
+        following = beyond | ((self.column == value) & later)
+        if self._may_lack:
+            return following | self.column.is_(None)
+        # The first half is what an index can begin at; the second one alone would be asked of each row before it.
+        return (self.column <= value if falls else self.column >= value) & following
+
+    @property
+    def _total(self) -> sa.ColumnElement[Any]:
+        if self.tie is None:
+            raise validation("cursor", "this list has page numbers only")
+        return self.tie
+
+    @property
+    def _may_lack(self) -> bool:
+        """Whether a row may be without a value: all but what its own table, that of `tie`, requires."""
+        column, tie = self.column, self.tie
+        if not (isinstance(column, sa.Column) and isinstance(tie, sa.Column) and column.table is tie.table):
+            return True
+        return not isinstance(column.table, sa.Table) or bool(column.nullable)
+
+
+def _numbered(query: sa.Select[Any], place: _Place, page: PageOf, count: int) -> sa.Select[Any]:
+    """The rows of a page by its number.
+
+    Those before it are passed over from the nearer end of the list, and by their `tie` alone: what is joined to a row is
+    looked up for the rows of the page.
+    """
+    before = (page.page - 1) * page.page_size
+    if place.tie is None:
+        return query.order_by(*place.order()).limit(page.page_size).offset(before)
+    size = max(0, min(page.page_size, count - before))
+    behind = max(0, count - before - size)
+    backwards = behind < before
+    keys = place.keys(query).order_by(*place.order(backwards=backwards))
+    found = place.tie.in_(keys.limit(size).offset(behind if backwards else before))
+    return query.where(found).order_by(*place.order())
 
 
 async def _from_cursor(
@@ -122,7 +185,7 @@ async def _from_cursor(
     if page.cursor:
         query = query.where(place.after(_parse(page.cursor, place.ordering)))
     try:
-        found = await sql.all(query.limit(page.page_size + 1))
+        found = await sql.all(query.limit(_written(page.page_size + 1)))
     except psycopg.errors.DataError as error:
         raise validation("cursor", "is none that this list gave") from error
     rows, more = found[: page.page_size], len(found) > page.page_size
@@ -134,10 +197,7 @@ async def _from_cursor(
         "count": None,
         "next": _link(request, cursor=following) if following else None,
         "previous": None,
-        "results": [
-            show({name: value for name, value in row.items() if name not in ("_value", "_tie")})
-            for row in rows
-        ],
+        "results": [show(_own(row, "_value", "_tie")) for row in rows],
     }
 
 

@@ -65,7 +65,8 @@ class RuntimeOf:
         await self.provider.close()
 
 
-def _runtime(request: Request) -> RuntimeOf:
+# A coroutine, as each of these is: FastAPI runs a plain function in a worker thread, which takes longer than all it does.
+async def _runtime(request: Request) -> RuntimeOf:
     runtime: RuntimeOf = request.app.state.runtime
     return runtime
 

@@ -28,7 +28,7 @@ class FilterOf:
     deleted: bool
 
 
-def _filter(
+async def _filter(
     site_id: Annotated[UUID | None, Query()] = None,
     sector_id: Annotated[UUID | None, Query()] = None,
     deleted: Annotated[bool, Query(description="The archived ones; owners and admins only.")] = False,

@@ -11,6 +11,9 @@ from common.ids import SYSTEM_ACCOUNT
 HEADER = "X-Igny8-Identity"
 ISSUER = "igny8-gateway"
 AUDIENCE = "igny8-services"
+IDENTITY = "igny8.identity"
+"""In a request's scope: the identity that the gateway hands to its own routes. What is in a scope comes from this process, so
+there is nothing to be proved by a signature."""
 LIFETIME_SECONDS = 60
 """Long enough for an upload to reach its service, too short to be worth stealing."""
 

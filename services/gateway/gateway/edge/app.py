@@ -9,7 +9,7 @@ from common import telemetry
 from common.api.app import REQUEST_ID
 from common.api.envelope import failure, unexpected
 from common.api.errors import ApiError
-from common.auth.identity import HEADER, Identity, IdentitySigner, anonymous
+from common.auth.identity import HEADER, IDENTITY, Identity, IdentitySigner, anonymous
 from common.database import Database
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -175,7 +175,9 @@ class Edge:
         target: Route,
     ) -> None:
         """To the service of a route, or to our own app, in the name of its caller."""
-        ours = {_ID: identity.request_id, _IDENTITY: self._signer.sign(identity)}
+        ours = {_ID: identity.request_id}
+        if target.service is not None:
+            ours[_IDENTITY] = self._signer.sign(identity)
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
             ours[b"traceparent"] = traceparent
         passed_on = _passed_on(headers, ours)
@@ -183,7 +185,7 @@ class Edge:
             # Its caller is nobody: two strangers' keys must not meet.
             passed_on = [header for header in passed_on if header[0] != b"idempotency-key"]
         if target.service is None:
-            await self._own({**scope, "headers": passed_on}, receive, send)
+            await self._own({**scope, "headers": passed_on, IDENTITY: identity}, receive, send)
         else:
             await self._forwarder.forward(
                 scope, receive, send, service=target.service, path=target.path, headers=passed_on

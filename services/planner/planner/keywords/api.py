@@ -125,7 +125,7 @@ ROWS = (
 )
 
 
-def _filtered(
+async def _filtered(
     caller: Caller,
     wanted: Filter,
     search: Annotated[str | None, Query(max_length=255)] = None,

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,26 @@ def test_a_list_gets_one_parameter_each() -> None:
     text, values = _compile(sa.select(things.c.id).where(things.c.number.in_([3, 5])), None)
     assert "IN (%(number_1_1)s::INTEGER, %(number_1_2)s::INTEGER)" in text
     assert values == {"number_1_1": 3, "number_1_2": 5}
+
+
+def test_statements_that_ask_alike_share_their_text_and_keep_their_values() -> None:
+    def asked(number: int, *ids: int) -> tuple[str, Mapping[str, Any] | None]:
+        query = sa.select(things.c.id).where(things.c.number == number).limit(number + 1)
+        return _compile(query.where(things.c.number.in_(ids)) if ids else query, None)
+
+    one, other = asked(3), asked(5)
+    assert one[0] is other[0]
+    assert (one[1], other[1]) == ({"number_1": 3, "param_1": 4}, {"number_1": 5, "param_1": 6})
+    assert asked(3, 1)[0] != asked(3, 1, 2)[0]  # a parameter for each item
+
+
+def test_a_named_value_of_a_statement_that_shares_its_text() -> None:
+    def asked(number: int) -> tuple[str, Mapping[str, Any] | None]:
+        query = sa.select(things.c.id).where(things.c.number == number, things.c.id == sa.bindparam("which"))
+        return _compile(query, {"which": ID})
+
+    assert asked(3)[0] is asked(5)[0]
+    assert asked(5)[1] == {"number_1": 5, "which": ID}
 
 
 def test_an_empty_list_finds_nothing() -> None:
