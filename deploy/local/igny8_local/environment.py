@@ -83,7 +83,6 @@ def service_environment(
     }
     if name == "gateway":
         own["IGNY8_TOKEN_KEYS"] = str(layout.token_keys)
-        own["IGNY8_ONE_DATABASE_SERVER"] = "true"
         own["IGNY8_UPSTREAMS"] = ",".join(
             f"{upstream}=http://{HOST}:{port}" for upstream, port in ports.items() if upstream != name
         )

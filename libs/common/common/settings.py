@@ -42,10 +42,6 @@ class Settings(BaseSettings):
         "",
         description="Gateway only: redis:// or valkey:// URL shared by all gateways; empty: each counts by itself.",
     )
-    one_database_server: bool = Field(
-        False,
-        description="Gateway only: the databases of all services lie on one server; audit entries then wait for no disk.",
-    )
     trusted_proxies: str = Field(
         "127.0.0.1",
         description="Addresses or networks whose X-Forwarded-For is believed, comma separated; * is all.",

@@ -56,7 +56,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
             str(directory / JWKS_FILE), issuer=ACCESS_ISSUER, audience=ACCESS_AUDIENCE, clock=runtime.clock
         ),
         live=LiveUpdates(runtime.database),
-        audit=AuditLog(runtime.database, runtime.secrets, one_server=runtime.settings.one_database_server),
+        audit=AuditLog(runtime.database, runtime.secrets),
         key_callers=KeyCallers(runtime),
         mailer=open_mailer(runtime.settings),
         throttle=LoginThrottle(runtime.settings.rate_limit_store),

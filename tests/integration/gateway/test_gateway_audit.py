@@ -8,15 +8,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import httpx
-import psutil
 import psycopg
 import pytest
 from common.auth.identity import Identity
-from common.crypto import DataKey
-from common.database import Database
 from common.ids import new_id
-from common.secrets import SecretMissing, SecretStore
-from gateway.app import MODEL
 from gateway.audit.log import AuditLog, Entry, action_of, object_made
 from gateway.edge.app import Edge
 from gateway.edge.headers import RawHeaders
@@ -24,12 +19,10 @@ from gateway.users.sessions import RefreshToken
 from starlette.types import Receive, Scope, Send
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
-from tests.support.database import PostgresServer, postgres_server
 
 AUDIT = "/api/v1/account/audit/"
 SITES = "/api/v1/account/sites/"
 KEYWORDS = "/api/v1/planner/keywords/"
-CHANGES = 20
 
 
 @dataclass
@@ -55,27 +48,6 @@ class Service:
 
     async def close(self) -> None:
         pass
-
-
-class NoSecrets:
-    async def data_key(self, account_id: UUID) -> DataKey:
-        raise SecretMissing(str(account_id))
-
-
-async def change_until_cut_off(server: PostgresServer, url: str, owner: psycopg.Connection[Any]) -> None:
-    """Note and make changes, one after another; then every process of the server is killed at once."""
-    database = Database(url, MODEL)
-    await database.open()
-    try:
-        audit = AuditLog(database, cast("SecretStore", NoSecrets()), one_server=True)
-        for number in range(CHANGES):
-            entry = Entry("POST x/", None, f"request-{number}", None, "")
-            await audit.begin(entry, new_id(), "user:x")
-            owner.execute("INSERT INTO changes VALUES (%s)", (entry.request_id,))
-        for process in (*psutil.Process(server.pid).children(), psutil.Process(server.pid)):
-            process.kill()
-    finally:
-        await database.close()
 
 
 @pytest.fixture
@@ -166,20 +138,6 @@ class TestAnEntry:
             async with tenant.client() as client:
                 assert (await client.post(KEYWORDS, json={})).status_code == 503
         assert service.seen == []
-
-    async def test_is_on_the_disk_wherever_its_change_is(self) -> None:
-        """On one server an entry's commit waits for no disk: the change's own, which comes after it, takes both there."""
-        with postgres_server() as server, server.service_database("gateway") as urls:
-            with psycopg.connect(server.url, autocommit=True) as owner:
-                owner.execute("CREATE TABLE changes (request_id text)")
-                await change_until_cut_off(server, urls.service, owner)
-            server.stop()
-            server.start()
-            with psycopg.connect(server.url) as owner, psycopg.connect(urls.owner) as gateway_owner:
-                changed = set(owner.execute("SELECT request_id FROM changes").fetchall())
-                noted = set(gateway_owner.execute("SELECT request_id FROM audit_entries").fetchall())
-        assert len(changed) == CHANGES
-        assert changed <= noted
 
     async def test_comes_with_what_the_gateway_itself_changes(self, tenant: Tenant) -> None:
         async with tenant.client() as client:

@@ -1,9 +1,9 @@
 """Writes the audit log: an entry before a change is let through, its outcome after the answer.
 
-The entry is committed before the request goes on, so no change is without one, wherever a process is killed; and none is on
-disk without one, wherever the database's server is cut off. What waits at the same moment is committed together, so that
-many requests share the cost of a commit. Nobody waits for an outcome: it is written a moment later, and where the process
-died before that, it stays unknown; the request id then leads from the entry to the facts.
+The entry is committed before the request goes on, so no change is without one, wherever a process is killed. What waits at
+the same moment is committed together, so that many requests share the cost of a commit. Nobody waits for an outcome: it is
+written a moment later, and where the process died before that, it stays unknown; the request id then leads from the entry
+to the facts.
 """
 
 import asyncio
@@ -41,9 +41,6 @@ MOST_OUTCOMES = 10_000
 
 RECORD = "SELECT record_audit(%s::text::jsonb, %s::text::jsonb)"
 """The function sets each row's tenant itself."""
-RECORD_AHEAD = f"{RECORD}, set_config('synchronous_commit', 'off', true)"
-"""The commit does not wait for the disk. On the server where the change is going to be committed both are in one log: what
-puts the change on the disk has put this entry there before it (docs/decisions/0010)."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9_-]{1,40}")
@@ -105,11 +102,9 @@ class Entry:
 class AuditLog:
     """One per process."""
 
-    def __init__(self, database: Database, secrets: SecretStore, *, one_server: bool = False) -> None:
-        """`one_server`: all changes are committed on the PostgreSQL server that the entries are on."""
+    def __init__(self, database: Database, secrets: SecretStore) -> None:
         self._database = database
         self._secrets = secrets
-        self._record = RECORD_AHEAD if one_server else RECORD
         self._begun: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._ended: list[dict[str, Any]] = []
         self._wanted = asyncio.Event()
@@ -121,7 +116,7 @@ class AuditLog:
     async def begin(
         self, entry: Entry, account_id: UUID, actor: str, on_behalf_of: UUID | None = None
     ) -> None:
-        """Returns when the entry is committed. Raises what the database raises: then nothing may be changed."""
+        """Returns when the entry is on disk. Raises what the database raises: then nothing may be changed."""
         if entry.id is not None:
             return
         row = await self._row(entry, account_id, actor, on_behalf_of)
@@ -203,7 +198,7 @@ class AuditLog:
                         written.set_result(None)
 
     async def _write(self, begun: list[dict[str, Any]], ended: list[dict[str, Any]]) -> None:
-        await self._database.call(self._record, (_json(begun), _json(ended)))
+        await self._database.call(RECORD, (_json(begun), _json(ended)))
 
     async def _row(
         self, entry: Entry, account_id: UUID, actor: str, on_behalf_of: UUID | None
