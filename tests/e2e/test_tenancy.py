@@ -38,7 +38,6 @@ STREAM = "GET /api/v1/events/"
 QUERIES = {"/api/v1/search/": {"q": "financing"}}
 """What a path cannot be asked without: a word that stands in what every tenant here has."""
 NAME_NOTHING = {
-    "PATCH /api/v1/auth/me/",
     "POST /api/v1/auth/logout-all/",
     "POST /api/v1/auth/change-password/",
     "PATCH /api/v1/account/",
@@ -160,6 +159,8 @@ def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Kn
     known.all.add(account)
     known.by_name["object_id"] = known.by_name["keyword_id"]
     known.by_name["keyword_cluster"] = known.by_name["cluster_id"]
+    known.by_name["active_site"] = known.by_name["site_id"]
+    known.by_name["active_sector"] = known.by_name["default_sector"] = known.by_name["sector_id"]
     # An image that has been made is no longer among the prompts that wait.
     known.by_path["/api/v1/writer/image-prompts/"] = known.by_name["image_id"]
     return known

@@ -1433,8 +1433,6 @@ class SiteIn(Body):
     is_active: bool = True
     editors_approve: bool = False
     """Whether its editors approve and publish, too."""
-    default_sector: UUID | None = None
-    """One of the site's sectors; a new site has none yet."""
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: str | None = None
@@ -1456,6 +1454,23 @@ class SiteOut(Shown):
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
+
+
+class SiteWhole(Body):
+    name: str
+    slug: str | None = None
+    """Made from the name when left out."""
+    domain: str = ""
+    industry: str = ""
+    status: Literal["active", "paused"] = "active"
+    is_active: bool = True
+    editors_approve: bool = False
+    """Whether its editors approve and publish, too."""
+    wp_url: str | None = None
+    wp_username: str | None = None
+    wp_app_password: str | None = None
+    default_sector: UUID | None = None
+    """One of the site's sectors."""
 
 
 class SitesIn(Body):

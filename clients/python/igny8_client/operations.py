@@ -847,7 +847,7 @@ class AccountSites:
         """A site."""
         return self._connection.one(Call("GET", f"account/sites/{site_id}/"), m.SiteOut)
 
-    def replace(self, site_id: Id, body: m.SiteIn, *, if_match: int | str | None = None) -> m.SiteOut:
+    def replace(self, site_id: Id, body: m.SiteWhole, *, if_match: int | str | None = None) -> m.SiteOut:
         """Replace a site."""
         return self._connection.one(
             Call("PUT", f"account/sites/{site_id}/", body=body, if_match=if_match), m.SiteOut

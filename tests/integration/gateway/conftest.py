@@ -10,11 +10,12 @@ from tests.integration.gateway.running import Gateway, Tenant, make_gateway
 from tests.support.database import ServiceUrls
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def gateway(
     service_database: Callable[[str], AbstractContextManager[ServiceUrls]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Gateway]:
+    """Its jobs and loops work in this process, beside the tests of this package alone."""
     with service_database("gateway") as urls, service_database("secrets") as secret_urls:
         made = make_gateway(urls, secret_urls, tmp_path_factory.mktemp("gateway"))
         await made.runtime.database.open()

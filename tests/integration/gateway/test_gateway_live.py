@@ -207,6 +207,30 @@ class TestASocket:
                 answer = await client.get(f"/api/v1/system/settings/task_progress/{operation}/")
             assert answer.json()["data"]["phase"] == "Saving"
 
+    async def test_tells_what_happens_as_soon_as_it_is_open(
+        self, replicas: tuple[Served, Served], owner: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever sees it open may cause the next update at once: where it begins is known before."""
+        known, go_on = asyncio.Event(), asyncio.Event()
+        beginning = live_module.LiveUpdates.beginning
+
+        async def held(live: live_module.LiveUpdates, *given: Any) -> int:
+            found = await beginning(live, *given)
+            known.set()
+            await go_on.wait()
+            return found
+
+        monkeypatch.setattr(live_module.LiveUpdates, "beginning", held)
+        headers = {"Authorization": f"Bearer {access(owner)}"}
+        async with aiohttp.ClientSession() as session:
+            opening = asyncio.ensure_future(session.ws_connect(f"{replicas[0].url}/ws", headers=headers))
+            await known.wait()
+            await replicas[0].take(owner.account_id, PipelineRunPaused(run_id=new_id()))
+            assert not opening.done()
+            go_on.set()
+            async with await opening as socket:
+                assert (await next_of(socket))["event"] == "PipelineRunPaused"
+
     async def test_resumes_after_the_last_one_seen_as_the_events_do(
         self, replicas: tuple[Served, Served], owner: Tenant
     ) -> None:

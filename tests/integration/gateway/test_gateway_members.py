@@ -282,6 +282,8 @@ class TestAccount:
 
 
 async def test_views_built_anew_are_what_they_were(gateway: Gateway, tenant: Tenant) -> None:
+    for projection in SERVICE.model.projections:  # other tests write into tables behind the facts' back
+        await rebuild(gateway.urls.owner, SERVICE.model, projection)
     first, second = await _site(tenant), await _site(tenant)
     member = await tenant.invite("editor", [first])
     await _send(tenant, "PUT", f"users/{member.user_id}/sites/", site_ids=[first, second])

@@ -211,7 +211,9 @@ class TestProfile:
                 return shown["active_site"], shown["active_sector"]
 
             assert await place() == (None, None)
-            assert (await client.patch(ME, json={"active_sector": sector})).status_code == 400
+            assert await place(active_sector=sector) == (first, sector)
+            assert await place(active_site=None) == (None, None)
+            assert (await client.patch(ME, json={"active_sector": foreign})).status_code == 404
             assert (await client.patch(ME, json={"active_site": foreign})).status_code == 404
             both = {"active_site": second, "active_sector": sector}
             assert (await client.patch(ME, json=both)).status_code == 404

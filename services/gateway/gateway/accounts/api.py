@@ -64,12 +64,13 @@ class SiteIn(Body):
     status: Literal["active", "paused"] = "active"
     is_active: bool = True
     editors_approve: bool = Field(False, description="Whether its editors approve and publish, too.")
-    default_sector: UUID | None = Field(
-        None, description="One of the site's sectors; a new site has none yet."
-    )
     wp_url: str | None = None
     wp_username: str | None = None
     wp_app_password: SecretStr | None = None
+
+
+class SiteWhole(SiteIn):
+    default_sector: UUID | None = Field(None, description="One of the site's sectors.")
 
 
 class SiteChanges(Body):
@@ -199,10 +200,6 @@ async def list_sites(
 async def add_site(body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
     site_id = caller.new_id("site")
     slug = given_slug(body.slug) if body.slug else slug_of(body.name)
-    if body.default_sector is not None:
-        raise validation(
-            "default_sector", "is a sector of this site, and a new site has none: add one, then PATCH"
-        )
     command = AddSite(
         site_id,
         body.name,
@@ -224,7 +221,7 @@ async def get_site(site_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
 
 
 @router.put("/sites/{site_id}/", summary="Replace a site", response_model=Success[SiteOut])
-async def put_site(site_id: UUID, body: SiteIn, caller: Caller, runtime: Runtime) -> Answer:
+async def put_site(site_id: UUID, body: SiteWhole, caller: Caller, runtime: Runtime) -> Answer:
     return await _change_site(site_id, SiteChanges(**body.model_dump()), caller, runtime)
 
 

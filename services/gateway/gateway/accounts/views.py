@@ -212,6 +212,16 @@ async def site_named(sql: Sql, site_id: UUID, *, deleted: bool = False) -> Row:
     return site
 
 
+async def site_of(sql: Sql, sector_id: UUID) -> UUID:
+    """The site of a sector; raises 404."""
+    site_id: UUID | None = await sql.scalar(
+        sa.select(sectors.c.site_id).where(sectors.c.id == sector_id, ~sectors.c.archived)
+    )
+    if site_id is None:
+        raise not_found("Sector", sector_id)
+    return site_id
+
+
 async def place_there(sql: Sql, site_id: UUID, sector_id: UUID | None) -> tuple[UUID | None, UUID | None]:
     """The site and its sector, each None where it is archived."""
     of_site = (sectors.c.site_id == sites.c.id) & (sectors.c.id == sector_id) & ~sectors.c.archived

@@ -112,8 +112,9 @@ async def events(
     it opens; it is closed with 4401 when the session ends, and 4403 when the caller may not any more.
     """
     parts.live.require_room(caller.account_id)
+    after = await parts.live.beginning(caller.account_id, resume_after(last_event_id))
     return StreamingResponse(
-        parts.live.stream(caller.account_id, resume_after(last_event_id), caller.site_ids),
+        parts.live.stream(caller.account_id, after, caller.site_ids),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

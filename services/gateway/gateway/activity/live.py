@@ -139,11 +139,9 @@ class LiveUpdates:
         return self._progress.get(operation_id)
 
     async def stream(
-        self, account_id: UUID, after: int | None, site_ids: Collection[UUID] | None = None
+        self, account_id: UUID, after: int, site_ids: Collection[UUID] | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """`updates` as server-sent events; with `after` None from now on."""
-        if after is None:
-            after = await self.last(account_id)
+        """`updates` as server-sent events."""
         silence = b"retry: 2000\n\n"
         async with aclosing(self.updates(account_id, after, site_ids)) as updates:
             async for update in updates:
@@ -190,8 +188,13 @@ class LiveUpdates:
             if not listeners:
                 del self._listeners[account_id]
 
-    async def last(self, account_id: UUID) -> int:
-        """The newest update of an account: a stream from there on has what comes from now on."""
+    async def beginning(self, account_id: UUID, after: int | None) -> int:
+        """Where a stream begins: after the update a client saw last, or else (None) after the newest one.
+
+        Ask before the client is told that its stream is open: it may cause the next update at once.
+        """
+        if after is not None:
+            return after
         async with self._database.transaction(account_id) as tx:
             return int(await tx.scalar(sa.select(sa.func.max(live_events.c.id))) or 0)
 

@@ -22,9 +22,9 @@ Again = Callable[[], Awaitable[Identity]]
 
 
 async def tell(
-    live: LiveUpdates, identity: Identity, after: int | None, again: Again, receive: Receive, send: Send
+    live: LiveUpdates, identity: Identity, after: int, again: Again, receive: Receive, send: Send
 ) -> None:
-    """Send what comes after the update `after` (None: from now on) until either side ends it; it is accepted already.
+    """Send what comes after the update `after` until either side ends it; it is accepted already.
 
     Every five minutes `again` is asked who the caller is and what it may see; its `ApiError` closes the connection.
     """
@@ -47,11 +47,10 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _tell(
-    live: LiveUpdates, identity: Identity, after: int | None, again: Again, send: Send
+    live: LiveUpdates, identity: Identity, last: int, again: Again, send: Send
 ) -> tuple[int, str]:
     """The code and the reason to close with."""
     try:
-        last = await live.last(identity.account_id) if after is None else after
         while True:
             async with aclosing(live.updates(identity.account_id, last, identity.site_ids)) as updates:
                 async for update in updates:

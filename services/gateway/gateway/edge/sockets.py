@@ -58,6 +58,7 @@ class Sockets:
             address = scope["client"][0] if scope.get("client") else ""
             limits = await self._limits.count("read", identity, address)
             self._live.require_room(identity.account_id)
+            after = await self._live.beginning(identity.account_id, _last_seen(scope, headers))
         except Exception as error:
             await _refuse(error, named, scope, receive, send)
             return
@@ -65,7 +66,7 @@ class Sockets:
         await send({"type": "websocket.accept", "subprotocol": chosen, "headers": [named, *limits]})
         log = structlog.get_logger()
         log.info("websocket_opened")
-        await socket.tell(self._live, identity, _last_seen(scope, headers), again, receive, send)
+        await socket.tell(self._live, identity, after, again, receive, send)
         log.info("websocket_closed")
 
 

@@ -21,7 +21,7 @@ from fastapi import Body as BodyOf
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.accounts.decisions import ACCOUNT, RegisterAccount
-from gateway.accounts.views import place_there, sector_named, site_named
+from gateway.accounts.views import place_there, sector_named, site_named, site_of
 from gateway.audit.log import noted, noted_with
 from gateway.mailed import MailedToken
 from gateway.parts import ACCESS_SECONDS, Parts, PartsOf
@@ -336,11 +336,10 @@ async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer
         return None if same or value is None else fields.seal(name, value)
 
     command = ChangeProfile(sealed("first_name", body.first_name), sealed("last_name", body.last_name))
-    place = _chosen_place(body, user)
 
     async def work(tx: Transaction) -> None:
+        place = await _chosen_place(tx, body, user, caller)
         if place is not None:
-            await _require_place(tx, place, caller)
             await tx.handle(USER, user_id, place)
         await tx.handle(USER, user_id, command)
 
@@ -348,27 +347,23 @@ async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer
     return answer(await _profile(runtime, caller))
 
 
-def _chosen_place(body: ProfileIn, user: Row) -> ChoosePlace | None:
-    """None where the request does not speak of it; another site has other sectors. Raises 400."""
+async def _chosen_place(tx: Transaction, body: ProfileIn, user: Row, caller: CallerOf) -> ChoosePlace | None:
+    """None where the request does not speak of it. Another site has other sectors, and a sector names its site. Raises
+    404 for what the caller does not see."""
     given = body.model_fields_set & {"active_site", "active_sector"}
     if not given:
         return None
     site_id = body.active_site if "active_site" in given else user["active_site"]
     kept = user["active_sector"] if site_id == user["active_site"] else None
     sector_id = body.active_sector if "active_sector" in given else kept
-    if sector_id is not None and site_id is None:
-        raise validation("active_sector", "is a sector of the active site; choose `active_site` too")
+    if site_id is None and sector_id is not None:
+        site_id = await site_of(tx, sector_id)
+    if site_id is not None:
+        require_site(site_id, caller)
+        await site_named(tx, site_id)
+        if sector_id is not None:
+            await sector_named(tx, site_id, sector_id)
     return ChoosePlace(site_id, sector_id)
-
-
-async def _require_place(tx: Transaction, place: ChoosePlace, caller: CallerOf) -> None:
-    """Raises 404 for what the caller does not see."""
-    if place.active_site is None:
-        return
-    require_site(place.active_site, caller)
-    await site_named(tx, place.active_site)
-    if place.active_sector is not None:
-        await sector_named(tx, place.active_site, place.active_sector)
 
 
 async def require_password(
