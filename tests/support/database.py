@@ -33,7 +33,9 @@ class PostgresServer:
 
     def __init__(self, directory: Path, *, synced: bool = True) -> None:
         self.directory = directory
-        self._options = () if synced else ("-c", "fsync=off")
+        # To drop a database waits for every connection that is being made, also for one whose client, this very thread, is
+        # at the dropping: until the server gives up on it, after a minute by default.
+        self._options = ("-c", "authentication_timeout=10s", *(() if synced else ("-c", "fsync=off")))
         self._embedded = EmbeddedPostgres(directory / "postgres", "test")
         self._process: subprocess.Popen[bytes] | None = None
 
