@@ -14,12 +14,13 @@ from billing.wallets.decisions import WALLET, ExpireReservation, GrantCredits
 from billing.wallets.reactions import handle
 from common.contracts.operations import AIOperationCancelled, AIOperationFailed
 from common.database import Transaction
-from common.eventsourcing.event import Event, Meta, Recorded
+from common.eventsourcing.event import Meta
 from common.ids import SYSTEM_ACCOUNT, new_id
 from common.jobs.worker import JobWorker, Work
 
 from tests.integration.billing.conftest import Account, Billing, registered, requested, written
 from tests.support.database import ServiceUrls
+from tests.support.events import stored
 
 
 async def test_a_trial_account_gets_its_credits_once(billing: Billing) -> None:
@@ -111,7 +112,7 @@ async def test_a_grant_expires_by_its_job_and_what_is_reserved_does_not(
 ) -> None:
     account, operation, item = Account(), new_id(), new_id()
     now = datetime.now(UTC)
-    soon = GrantCredits(new_id(), "plan", 10_000, expires_at=now + timedelta(milliseconds=300))
+    soon = GrantCredits(new_id(), "plan", 10_000, expires_at=now + timedelta(seconds=3))
     await billing.database.run(account.id, lambda tx: handle(tx, soon))
     await billing.hear(account, requested(operation, item))
     async with _worker(billing, urls):
@@ -192,7 +193,7 @@ async def test_views_applied_twice_change_nothing(billing: Billing, account: Acc
     before = await _rows(billing, account)
     assert all(before.values()), "every view has something to compare"
     async with billing.database.transaction(account.id) as tx:
-        facts = await _facts(tx)
+        facts = await stored(tx, WALLET.types)
         await views.apply(tx, facts)
         for fact in facts:
             await views.apply(tx, [fact])
@@ -204,22 +205,6 @@ async def _rows(billing: Billing, account: Account) -> dict[str, list[Any]]:
         return {
             table.name: sorted(map(repr, await tx.all(sa.select(table)))) for table in views.PROJECTION.tables
         }
-
-
-async def _facts(tx: Transaction) -> list[Recorded[Event]]:
-    return [
-        Recorded(
-            row["position"],
-            row["account_id"],
-            row["stream"],
-            row["version"],
-            row["event_id"],
-            WALLET.types.decode(row["type"], row["data"]),
-            Meta(),
-            row["recorded_at"],
-        )
-        for row in await tx.all("SELECT * FROM events ORDER BY position")
-    ]
 
 
 @pytest.mark.parametrize("table", [table.name for table in views.PROJECTION.tables] + ["expiry_schedule"])

@@ -21,7 +21,6 @@ from common.api.runtime import RuntimeOf
 from common.auth.identity import IdentityVerifier
 from common.contracts import Contract
 from common.database import Database
-from common.ids import new_id
 from common.jobs.worker import JobWorker
 from common.messaging.direct import DirectProducer
 from common.messaging.envelope import Heard
@@ -36,6 +35,7 @@ from igny8_local.environment import RATE_LIMITS
 from starlette.types import ASGIApp
 
 from tests.parts.ports import eventually
+from tests.support import events
 from tests.support.database import ServiceUrls
 
 PASSWORD = "Correct-Horse-7"
@@ -132,17 +132,8 @@ def heard(account_id: UUID, *contracts: Contract, age: timedelta = timedelta(0))
     """Events as another service says them, one after another; the first one `age` ago."""
     now = datetime.now(UTC) - age
     return [
-        Heard(
-            data=contract,
-            type="",
-            source="planner",
-            account_id=account_id,
-            event_id=new_id(),
-            subject=f"run-{account_id}",
-            version=version,
-            time=now + timedelta(milliseconds=version),
-            correlation_id=None,
-            traceparent=None,
+        events.heard(
+            account_id, contract, version, category="run", time=now + timedelta(milliseconds=version)
         )
         for version, contract in enumerate(contracts, 1)
     ]

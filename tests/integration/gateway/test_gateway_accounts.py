@@ -12,6 +12,7 @@ from common.eventsourcing.event import Meta
 from common.secrets import SecretMissing
 
 from tests.integration.gateway.running import Gateway, Tenant
+from tests.support.events import stored
 
 SITES = "/api/v1/account/sites/"
 
@@ -181,26 +182,8 @@ class TestViews:
         model = gateway.runtime.database.model
         async with gateway.runtime.database.transaction(tenant.account_id, Meta()) as tx:
             before = await tx.scalar(digest)
-            rows = await tx.all(
-                "SELECT position, account_id, stream, version, event_id, type, data::text AS data, recorded_at"
-                " FROM events ORDER BY stream, position"
-            )
-            for row in rows:
-                await model.project(tx, [_recorded(model, row)])
+            facts = await stored(tx, model.types)
+            for fact in facts:
+                await model.project(tx, [fact])
             assert await tx.scalar(digest) == before
-        assert len(rows) >= 6
-
-
-def _recorded(model: Any, row: Any) -> Any:
-    from common.eventsourcing.event import Recorded
-
-    return Recorded(
-        row["position"],
-        row["account_id"],
-        row["stream"],
-        row["version"],
-        row["event_id"],
-        model.types.decode_json(row["type"], row["data"].encode()),
-        Meta(),
-        row["recorded_at"],
-    )
+        assert len(facts) >= 6

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +37,8 @@ from gateway.activity.live import LiveUpdates
 from gateway.activity.reactions import reactions
 
 from tests.integration.gateway.running import Gateway, Tenant
+from tests.support.events import LONG_AGO, heard
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 CHARGE = Charge(kind="ideas", units=1)
 USAGE = Usage(provider="local", model="local")
 DIGEST = (
@@ -50,18 +50,7 @@ DIGEST = (
 
 def _heard(account_id: UUID, *contracts: Contract) -> list[Heard[Any]]:
     return [
-        Heard(
-            data=contract,
-            type="",
-            source="planner",
-            account_id=account_id,
-            event_id=new_id(),
-            subject=f"run-{account_id}",
-            version=version,
-            time=START + timedelta(seconds=version),
-            correlation_id=None,
-            traceparent=None,
-        )
+        heard(account_id, contract, version, category="run", time=LONG_AGO + timedelta(seconds=version))
         for version, contract in enumerate(contracts, 1)
     ]
 

@@ -40,7 +40,6 @@ from common.contracts.writer import (
     TasksCreated,
 )
 from common.database import Transaction
-from common.eventsourcing.event import Recorded
 from common.eventsourcing.rebuild import rebuild
 from common.ids import new_id
 from common.messaging.envelope import Heard
@@ -51,6 +50,7 @@ from gateway.overview.search import search
 from gateway.overview.views import PROJECTION, Within, entries, lexeme
 
 from tests.integration.gateway.running import Gateway, Tenant
+from tests.support import events
 from tests.support.misspellings import keywords, labelled
 
 NOW = datetime.now(UTC)
@@ -122,18 +122,7 @@ class Place:
 
 def heard(account_id: UUID, said: list[tuple[str, int, Contract]]) -> list[Heard[Any]]:
     return [
-        Heard(
-            data=contract,
-            type="",
-            source=source,
-            account_id=account_id,
-            event_id=new_id(),
-            subject=f"any-{account_id}",
-            version=version,
-            time=NOW + timedelta(milliseconds=number),
-            correlation_id=None,
-            traceparent=None,
-        )
+        events.heard(account_id, contract, version, source=source, time=NOW + timedelta(milliseconds=number))
         for number, (source, version, contract) in enumerate(said)
     ]
 
@@ -441,7 +430,7 @@ class TestTheViews:
     ) -> None:
         before = await rows(gateway, tenant.account_id, *TABLES, "activity")
         async with gateway.runtime.database.transaction(tenant.account_id) as tx:
-            for fact in await _facts(tx):
+            for fact in await events.stored(tx, MODEL.types, "overview-%"):
                 await PROJECTION.apply(tx, [fact])
         assert await rows(gateway, tenant.account_id, *TABLES, "activity") == before
 
@@ -456,20 +445,3 @@ class TestTheViews:
         assert not (await verify(gateway.urls.owner, MODEL, PROJECTION)).equal
         await rebuild(gateway.urls.owner, MODEL, PROJECTION)
         assert await rows(gateway, tenant.account_id, *TABLES, "activity") == before
-
-
-async def _facts(tx: Transaction) -> list[Recorded[Any]]:
-    stored = await tx.all("SELECT * FROM events WHERE stream LIKE 'overview-%' ORDER BY position")
-    return [
-        Recorded(
-            row["position"],
-            row["account_id"],
-            row["stream"],
-            row["version"],
-            row["event_id"],
-            MODEL.types.decode(row["type"], row["data"]),
-            None,  # type: ignore[arg-type]  # views do not read it
-            row["recorded_at"],
-        )
-        for row in stored
-    ]

@@ -1,6 +1,5 @@
 """The replica of accounts and sites: the newest change of each stays, in whatever order they come."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -9,23 +8,13 @@ from common.contracts import Contract
 from common.contracts.gateway import SiteAdded, SiteArchived, SiteChanged
 from common.database import Database
 from common.ids import new_id
-from common.messaging.envelope import Heard
 from common.replicas import accounts
+
+from tests.support.events import heard
 
 
 async def hear(database: Database, account: UUID, version: int, data: Contract) -> None:
-    event = Heard(
-        data=data,
-        type="",
-        source="gateway",
-        account_id=account,
-        event_id=new_id(),
-        subject=f"{accounts.ACCOUNT_STREAM}-{account}",
-        version=version,
-        time=datetime(2026, 1, 1, tzinfo=UTC),
-        correlation_id=None,
-        traceparent=None,
-    )
+    event = heard(account, data, version, source="gateway", category=accounts.ACCOUNT_STREAM)
     async with database.transaction(account) as tx:
         await accounts.reactions.handle(event, tx)
 

@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import KeySet, OKPKey
 
 from tests.support.database import ServiceUrls
+from tests.support.events import stored
 
 C = TypeVar("C", bound=Contract)
 
@@ -177,21 +178,7 @@ class Parts:
 
     async def facts(self, tenant: Tenant) -> list[Recorded[Any]]:
         async with self.database.transaction(tenant.id) as tx:
-            rows = await tx.all("SELECT *, data::text AS body FROM events ORDER BY position")
-        decode = self.service.model.types.decode_json
-        return [
-            Recorded(
-                row["position"],
-                row["account_id"],
-                row["stream"],
-                row["version"],
-                row["event_id"],
-                decode(row["type"], row["body"].encode()),
-                Meta(actor=row["meta"].get("actor", "system")),
-                row["recorded_at"],
-            )
-            for row in rows
-        ]
+            return await stored(tx, self.service.model.types)
 
     async def said(self, tenant: Tenant, kind: type[C]) -> list[C]:
         """Every public fact of a kind, in order."""

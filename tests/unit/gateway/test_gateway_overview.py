@@ -15,6 +15,7 @@ from gateway.overview.events import EntriesSeen, Entry
 from gateway.overview.sights import FAILED, RUNNING, SEEN, SUCCEEDED, sight_of
 from gateway.overview.words import LONGEST_WORD, MOST_WORDS, marked, neighbours, words_of
 
+from tests.support import events
 from tests.support.golden import example
 from tests.support.misspellings import HOW_MANY, MISTAKES, labelled, misspellings
 
@@ -26,18 +27,7 @@ CHARGE = Charge(kind="ideas", units=1)
 
 
 def heard(data: Contract, version: int = 7) -> Heard[Any]:
-    return Heard(
-        data=data,
-        type="",
-        source="planner",
-        account_id=new_id(),
-        event_id=new_id(),
-        subject=f"any-{A}",
-        version=version,
-        time=NOW,
-        correlation_id=None,
-        traceparent=None,
-    )
+    return events.heard(A, data, version, time=NOW)
 
 
 def said(data: Contract) -> tuple[Entry, ...]:
