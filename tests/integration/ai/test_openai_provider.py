@@ -201,7 +201,7 @@ async def test_names_an_endpoint_that_is_no_such_api(
 
 
 async def test_gives_up_on_a_server_that_hangs(server: Server) -> None:
-    limits = Limits(timeout=0.2, attempts=2, first_wait=0.01)
+    limits = Limits(timeout=1.0, attempts=2, first_wait=0.01)
     provider = OpenAIProvider(base_url=server.url, api_key=KEY, model="m", limits=limits)
     server.replies = [lambda _: web.Response(status=599)]
     error = await refusal(provider)

@@ -17,7 +17,7 @@ from common.jobs.job import AUTOMATION, IMPORT, INTERACTIVE, Job
 from common.jobs.worker import JobWorker
 from common.supervision import Loop
 
-from tests.integration.kit.toy_worker import BRISK, JOB, SCHEMA, ToyJobs
+from tests.integration.kit.toy_worker import BRISK, JOB, SCHEMA, TWICE, ToyJobs
 from tests.parts.ports import eventually
 from tests.parts.process import Process
 from tests.support import toy
@@ -149,7 +149,7 @@ async def test_a_worker_does_not_take_its_own_job_for_dead(
 async def test_what_fails_is_tried_again_and_then_given_up_with_a_record(
     toy_database: Database, toy_urls: ServiceUrls, worker: Loop
 ) -> None:
-    await defer(toy_database, BRISK, "f", how="fails")
+    await defer(toy_database, TWICE, "f", how="fails")
     expected = [("began", 1), ("began", 2), ("gave up: ValueError", 2)]
     await eventually(lambda: happened(toy_urls, "f") == expected, what="it was given up")
 
@@ -188,9 +188,9 @@ async def test_what_has_to_wait_loses_none_of_its_attempts(
 ) -> None:
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("INSERT INTO toy_hang VALUES ('w')")
-    await defer(toy_database, BRISK, "w", how="has to wait")
+    await defer(toy_database, TWICE, "w", how="has to wait")
     await eventually(
-        lambda: len(happened(toy_urls, "w")) > BRISK.attempts + 2, what="it was put off again and again"
+        lambda: len(happened(toy_urls, "w")) > TWICE.attempts + 2, what="it was put off again and again"
     )
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("DELETE FROM toy_hang")

@@ -19,7 +19,8 @@ CREATE TABLE toy_hang (name text);
 GRANT ALL ON toy_jobs, toy_hang TO PUBLIC;
 """
 JOB = Job("toy", time_limit=30, attempts=3)
-BRISK = Job("toy_brisk", time_limit=0.3, attempts=2)
+TWICE = Job("toy_twice", time_limit=30, attempts=2)
+BRISK = Job("toy_brisk", time_limit=2, attempts=2)
 
 
 class ToyJobs:
@@ -30,7 +31,7 @@ class ToyJobs:
 
     @property
     def handlers(self) -> tuple[JobHandler, ...]:
-        return (JobHandler(JOB, self.run, self.give_up), JobHandler(BRISK, self.run, self.give_up))
+        return tuple(JobHandler(job, self.run, self.give_up) for job in (JOB, TWICE, BRISK))
 
     async def run(self, work: Work) -> None:
         name = str(work.arguments["name"])

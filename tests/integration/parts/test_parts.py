@@ -252,7 +252,7 @@ class TestFakeAI:
     def test_hangs_until_it_is_reset(self, ai: FakeAI, client: openai.OpenAI) -> None:
         ai.fail("hang")
         with pytest.raises(openai.APITimeoutError):
-            client.with_options(timeout=0.3).models.list()
+            client.with_options(timeout=1.5).models.list()
         assert [call.status for call in ai.calls()] == [None]
 
     def test_answers_late(self, ai: FakeAI, client: openai.OpenAI) -> None:
