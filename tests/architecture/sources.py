@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from common.contracts.base import SERVICES
@@ -21,6 +21,16 @@ class Source:
     path: Path
     name: str
     tree: ast.Module
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """The tree walked through, once for all checks."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """Every call, also that of a decorator."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.Call))
 
 
 @cache

@@ -12,7 +12,6 @@ from tests.architecture.sources import (
     PACKAGES,
     REPOSITORY,
     Source,
-    called,
     name_of,
     parse,
     sources,
@@ -46,8 +45,8 @@ VAGUE = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
 
 
 def made_outside_its_home(source: Source) -> list[str]:
-    made = {name_of(call.func) for call in called(source.tree)}
-    classes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    made = {name_of(call.func) for call in source.calls}
+    classes = [node for node in source.nodes if isinstance(node, ast.ClassDef)]
     derived = {name_of(base) for node in classes for base in node.bases}
     return [
         f"{source.name}: {kind}"

@@ -15,7 +15,6 @@ from tests.architecture.sources import (
     PACKAGES,
     REPOSITORY,
     Source,
-    called,
     name_of,
     parse,
     sources,
@@ -63,19 +62,19 @@ def impure_calls(source: Source) -> list[str]:
     """Calls that read a clock, throw dice or touch the world: time and ids come with the command."""
     return [
         f"{source.name}:{call.lineno}: {name_of(call.func)}"
-        for call in called(source.tree)
+        for call in source.calls
         if name_of(call.func).rpartition(".")[2] in IMPURE_CALLS
     ]
 
 
 def waits(source: Source) -> list[str]:
     kinds = (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Global)
-    return [f"{source.name}:{node.lineno}" for node in ast.walk(source.tree) if isinstance(node, kinds)]
+    return [f"{source.name}:{node.lineno}" for node in source.nodes if isinstance(node, kinds)]
 
 
 def reads_environment(source: Source) -> list[str]:
     read = {"os.environ", "os.getenv", "os.environb", "environ", "getenv"}
-    names = [node for node in ast.walk(source.tree) if isinstance(node, ast.Attribute | ast.Name)]
+    names = [node for node in source.nodes if isinstance(node, ast.Attribute | ast.Name)]
     return [f"{source.name}:{node.lineno}" for node in names if name_of(node) in read]
 
 
@@ -83,13 +82,13 @@ def subscribes(source: Source) -> list[str]:
     ways = ("subscriber", "KafkaBroker", "KafkaRouter", "getone", "getmany")
     return [
         f"{source.name}:{call.lineno}: {name_of(call.func)}"
-        for call in called(source.tree)
+        for call in source.calls
         if name_of(call.func).rpartition(".")[2] in ways
     ]
 
 
 def prints(source: Source) -> list[str]:
-    return [f"{source.name}:{call.lineno}" for call in called(source.tree) if name_of(call.func) == "print"]
+    return [f"{source.name}:{call.lineno}" for call in source.calls if name_of(call.func) == "print"]
 
 
 def test_import_contracts_are_kept() -> None:

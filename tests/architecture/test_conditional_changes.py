@@ -21,7 +21,7 @@ Function = ast.AsyncFunctionDef | ast.FunctionDef
 
 
 def changing(source: Source) -> Iterator[tuple[str, Function]]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, Function):
             for decorator in node.decorator_list:
                 method = name_of(decorator.func).rpartition(".")[2] if isinstance(decorator, ast.Call) else ""
@@ -43,7 +43,7 @@ def reaches(function: Function, functions: dict[str, Function], seen: set[str]) 
 def test_every_change_compares_the_version_it_is_made_to_depend_on(service: str) -> None:
     ignoring = set()
     for source in sources(PACKAGES[service]):
-        functions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Function)}
+        functions = {node.name: node for node in source.nodes if isinstance(node, Function)}
         for method, node in changing(source):
             if not reaches(node, functions, {node.name}):
                 ignoring.add(f"{method} {source.name.partition('/')[2].partition('/')[2]} {node.name}")

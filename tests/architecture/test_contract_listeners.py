@@ -16,7 +16,7 @@ from common.service import Service
 from common.settings import Settings
 from starlette.types import ASGIApp
 
-from tests.architecture.sources import COMMON, PACKAGES, called, name_of, sources
+from tests.architecture.sources import COMMON, PACKAGES, name_of, sources
 
 # The contracts of the accounts stream, which a replica follows as a whole: each event moves its version on.
 STREAMS: Mapping[str, str] = {ACCOUNT_STREAM: "common.contracts.gateway"}
@@ -80,7 +80,7 @@ def test_the_tables_for_tools_and_for_the_process_agree(name: str, tmp_path: Pat
 )
 def test_the_other_topics_have_consumers_of_their_own(folder: Path, file: str, topic: str) -> None:
     (source,) = (source for source in sources(folder) if source.name == file)
-    consumers = [call for call in called(source.tree) if name_of(call.func) == "Consumer"]
+    consumers = [call for call in source.calls if name_of(call.func) == "Consumer"]
     module = importlib.import_module(
         file.partition("/")[2].partition("/")[2].removesuffix(".py").replace("/", ".")
     )

@@ -56,7 +56,7 @@ def test_what_bypasses_the_outbox_is_made_by_its_sayers_or_the_kit_they_share(sp
         owner
         for owner, folder in (("common", COMMON), *PACKAGES.items())
         for source in sources(folder)
-        if any(name_of(call.func).rpartition(".")[2] == spec.name for call in called(source.tree))
+        if any(name_of(call.func).rpartition(".")[2] == spec.name for call in source.calls)
     }
     assert makers
     assert makers <= {"common", *spec.by}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from common.api import codes
 from common.api.errors import ERROR_CODES
 
-from tests.architecture.sources import COMMON, PACKAGES, REPOSITORY, Source, called, name_of, sources
+from tests.architecture.sources import COMMON, PACKAGES, REPOSITORY, Source, name_of, sources
 
 KNOWN = {each.code: each for each in codes.CODES}
 # Whose arguments of these numbers may be codes.
@@ -25,12 +25,12 @@ CALLS = {
 
 def literals(source: Source) -> Iterator[tuple[str, str]]:
     """Each code that a source writes out, and where."""
-    for call in called(source.tree):
+    for call in source.calls:
         places = CALLS.get(name_of(call.func).rpartition(".")[2], ())
         given = [call.args[place] for place in places if len(call.args) > place]
         given += [each.value for each in call.keywords if each.arg in ("code", "error_code")]
         yield from ((value, source.name) for node in given for value in strings(node))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Assign):
             yield from ((value, source.name) for value in assigned(node))
 
@@ -70,7 +70,7 @@ def domain_errors() -> dict[str, str]:
         node.name: code
         for package in (COMMON, *PACKAGES.values())
         for source in sources(package)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ClassDef)
         for each in node.body
         if isinstance(each, ast.Assign)
@@ -78,16 +78,14 @@ def domain_errors() -> dict[str, str]:
     }
 
 
-def met(tree: ast.AST, errors: dict[str, str]) -> set[str]:
+def met(source: Source, errors: dict[str, str]) -> set[str]:
     """The codes that a test says it has got: itself, or as the error that a decision refuses with."""
     named = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        node.value for node in source.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     refused = {
         name_of(call.args[0])
-        for call in called(tree)
+        for call in source.calls
         if call.args and name_of(call.func).rpartition(".")[2] in ("then_refused", "raises")
     }
     return (named & KNOWN.keys()) | {errors[name] for name in refused & errors.keys()}
@@ -96,12 +94,12 @@ def met(tree: ast.AST, errors: dict[str, str]) -> set[str]:
 def test_every_code_is_met_by_a_test() -> None:
     errors = domain_errors()
     tests = [
-        source.tree
+        source
         for level in ("unit", "integration", "e2e")
         for source in sources(REPOSITORY / "tests" / level)
         if source.path.name.startswith("test_")
     ]
-    assert KNOWN.keys() - set().union(*(met(tree, errors) for tree in tests)) == set()
+    assert KNOWN.keys() - set().union(*(met(source, errors) for source in tests)) == set()
 
 
 def test_no_code_is_answered_that_the_registry_does_not_know() -> None:
