@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import structlog
+from igny8_local.leash import end_on_term_as_on_interrupt
 from rich.console import Console
 from rich.table import Table
 
@@ -81,9 +82,13 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"alternating pairs, default {PAIRS}")
     parser.add_argument("--rows", type=int, default=ROWS, help=f"events of a large store, default {ROWS:,}")
     given = parser.parse_args()
+    end_on_term_as_on_interrupt()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     screen = Console(stderr=given.json, highlight=False)
-    figures = asyncio.run(_measure(given.only or list(FIGURES), given.pairs, given.rows, screen))
+    try:
+        figures = asyncio.run(_measure(given.only or list(FIGURES), given.pairs, given.rows, screen))
+    except KeyboardInterrupt:
+        return 130
     if given.json:
         shown = ("name", "value", "low", "high", "target", "holds")
         print(json.dumps([{name: getattr(figure, name) for name in shown} for figure in figures], indent=1))

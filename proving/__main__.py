@@ -12,6 +12,7 @@ import random
 import sys
 
 import structlog
+from igny8_local.leash import end_on_term_as_on_interrupt
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -51,6 +52,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
     given = parser.parse_args()
+    end_on_term_as_on_interrupt()
     screen = Console(stderr=given.json, highlight=False)
     try:
         outcomes = _prove(given, screen)

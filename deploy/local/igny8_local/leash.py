@@ -1,4 +1,4 @@
-"""A child process that ends when its parent does, however the parent ended."""
+"""A child process that ends when its parent does, however the parent ended, and takes along what it started."""
 
 import ctypes
 import os
@@ -26,3 +26,8 @@ def tie(sent: signal.Signals, parent: int | None = None) -> None:
         _prctl(_PR_SET_PDEATHSIG, int(sent))
         if parent is not None and os.getppid() != parent:
             os._exit(1)
+
+
+def end_on_term_as_on_interrupt() -> None:
+    """From now on SIGTERM is a KeyboardInterrupt: what was entered is left, so no stack stays behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from igny8_local.errors import AlreadyRunning, StackError
 from igny8_local.layout import REPOSITORY, data_directory
+from igny8_local.leash import leash
 from igny8_local.logs import follow
 from igny8_local.rotation import last_lines
 from igny8_local.services import SERVICES
@@ -230,7 +232,11 @@ def _run(*arguments: str, tolerated: tuple[int, ...] = (0,)) -> None:
 
 
 def _code(*arguments: str) -> int:
-    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, check=False).returncode
+    """Of a Python that ends when this one does; after Ctrl-C, which it got too, it ends its stack before this goes on."""
+    with subprocess.Popen([sys.executable, *arguments], cwd=REPOSITORY, preexec_fn=leash()) as child:
+        while True:
+            with suppress(KeyboardInterrupt):
+                return child.wait()
 
 
 def _mount(module: str) -> None:

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from igny8_local.layout import REPOSITORY
 from igny8_local.rotation import RotatingLog, last_lines
+
+from tests.parts.ports import wait_for
+from tests.support import untraced
 
 
 @pytest.fixture
@@ -63,3 +67,25 @@ def test_a_log_stays_within_its_size_and_keeps_whole_lines(tmp_path: Path) -> No
     assert [file.name for file in files] == ["x.log", "x.log.1", "x.log.2"]
     assert all(file.stat().st_size <= 1_010 for file in files)
     assert last_lines(tmp_path / "x.log", 120) == [f"line {number}" for number in range(880, 1_000)]
+
+
+def test_what_is_ended_takes_along_what_it_started() -> None:
+    command = [sys.executable, "-m", "igny8_local.main", "prove", "--only", "delivery"]
+    with subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=untraced.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            below = psutil.Process(process.pid)
+            wait_for(
+                lambda: any("postgres" in each.name() for each in below.children(recursive=True)),
+                what="a database server is there",
+            )
+            started = below.children(recursive=True)
+            process.terminate()
+            wait_for(lambda: not any(each.is_running() for each in started), what="everything ended")
+        finally:
+            process.kill()
