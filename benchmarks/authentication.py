@@ -118,10 +118,10 @@ def _timed() -> Iterator[list[float]]:
         finally:
             spent.append(perf_counter() - began)
 
-    Callers.identify, IdentityVerifier.verify = timed(identify), timed(verify)  # type: ignore[method-assign]
-    IdentitySigner.sign = timed_sign  # type: ignore[method-assign]
+    Callers.identify, IdentityVerifier.verify = timed(identify), timed(verify)  # type: ignore[method-assign]  # timed in place
+    IdentitySigner.sign = timed_sign  # type: ignore[method-assign]  # timed in place
     try:
         yield spent
     finally:
-        Callers.identify, IdentityVerifier.verify = identify, verify  # type: ignore[method-assign]
-        IdentitySigner.sign = sign  # type: ignore[method-assign]
+        Callers.identify, IdentityVerifier.verify = identify, verify  # type: ignore[method-assign]  # timed in place
+        IdentitySigner.sign = sign  # type: ignore[method-assign]  # timed in place

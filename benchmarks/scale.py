@@ -38,7 +38,7 @@ async def partitions(parts: Parts, pairs: int) -> list[Figure]:
             return [
                 await ratio(
                     f"consumer, time with {many} partitions against 1",
-                    lambda many=many: consume(many),  # type: ignore[misc]
+                    lambda many=many: consume(many),  # type: ignore[misc]  # a default argument binds it now
                     lambda: consume(1),
                     pairs,
                     at_most=1.2,

@@ -195,7 +195,7 @@ class Gathering(Sql):
                 await cursor.executemany(self._text, rows)
 
 
-_dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # the library has no types for it
 
 
 def _compile(

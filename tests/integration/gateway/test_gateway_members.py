@@ -171,7 +171,7 @@ class TestSiteAccess:
 
     async def test_travels_in_the_identity(self, gateway: Gateway, tenant: Tenant) -> None:
         site = await _site(tenant)
-        callers = gateway.app._callers  # type: ignore[attr-defined]
+        callers = gateway.app._callers  # type: ignore[attr-defined]  # what the app keeps
         viewer = await tenant.invite("viewer", [site])
         found = await callers.identify(f"Bearer {viewer.registered['access']}", "r-1")
         assert (found.role, [str(id) for id in found.site_ids]) == ("viewer", [site])
@@ -179,7 +179,7 @@ class TestSiteAccess:
 
     async def test_says_where_editors_approve(self, gateway: Gateway, tenant: Tenant) -> None:
         first, second = await _site(tenant), await _site(tenant)
-        callers = gateway.app._callers  # type: ignore[attr-defined]
+        callers = gateway.app._callers  # type: ignore[attr-defined]  # what the app keeps
         editor = await tenant.invite("editor", [first])
         access = f"Bearer {editor.registered['access']}"
         assert (await callers.identify(access, "r-1")).approving_site_ids == ()

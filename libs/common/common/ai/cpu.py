@@ -65,7 +65,7 @@ class CpuChild:
             else:
                 raise ChildLost(f"the child process ended while it ran {function.__qualname__}")
         if succeeded:
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # it came through a pipe
         raise value
 
     async def close(self) -> None:

@@ -210,7 +210,7 @@ class Routes:
         if found is None or found.cells is None:
             return None
         permission = found.cells.get(COLUMN.get(method, ""), "-")
-        return None if permission == "-" else Asked(found.path, permission)  # type: ignore[arg-type]
+        return None if permission == "-" else Asked(found.path, permission)  # type: ignore[arg-type]  # the table's cells are permissions
 
 
 ROUTES = Routes(_ROUTES)

@@ -157,7 +157,7 @@ class _Worker(Worker):
 
     async def _run_loop(self) -> None:
         self.loop_task = asyncio.current_task()
-        await super()._run_loop()  # type: ignore[no-untyped-call]
+        await super()._run_loop()  # type: ignore[no-untyped-call]  # the library has no types for it
 
     def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
         tasks = super()._start_side_tasks()
@@ -239,7 +239,7 @@ class JobWorker:
             stalled_worker_timeout=STALLED_AFTER_SECONDS,
         )
         self._manager.asked_at = monotonic()
-        running = asyncio.create_task(worker.run(), name="job-worker")  # type: ignore[no-untyped-call]
+        running = asyncio.create_task(worker.run(), name="job-worker")  # type: ignore[no-untyped-call]  # the library has no types for it
         try:
             while True:
                 self._check(worker, running)

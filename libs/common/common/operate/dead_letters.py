@@ -41,7 +41,7 @@ class Letter:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return json.loads(json.dumps(asdict(self), default=str))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(asdict(self), default=str))  # type: ignore[no-any-return]  # a dict goes in
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ async def register(body: RegisterIn, runtime: Runtime, parts: Parts, request: Re
         try:
             refresh, made = await runtime.database.run(
                 account_id,
-                lambda tx, s=proposal: work(tx, s),  # type: ignore[misc]
+                lambda tx, s=proposal: work(tx, s),  # type: ignore[misc]  # a default argument binds it now
                 meta,
             )
         except psycopg.errors.UniqueViolation as error:
