@@ -70,9 +70,16 @@ class Known:
     def __init__(self, known: Mapping[tuple[str, int], int]) -> None:
         self._known = known
         self.skipped: list[Mapping[tuple[str, int], int]] = []
+        self.settled = 0
+        self.away = False
 
     async def next_offsets(self) -> Mapping[tuple[str, int], int]:
         return self._known
+
+    async def settle(self) -> None:
+        if self.away:
+            raise ConnectionError("the database is away")
+        self.settled += 1
 
     async def skip(self, jumped: Mapping[tuple[str, int], int]) -> None:
         self.skipped.append(jumped)
@@ -96,6 +103,25 @@ async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
         await eventually(lambda: len(taken) >= 2 or known.skipped, what="it goes on")
     assert (taken, known.skipped) == (SAID[1:], [])
+
+
+async def test_what_was_passed_is_settled_again_and_again_and_it_is_not_well_where_that_fails(
+    broker: Broker,
+) -> None:
+    async def take(batch: Sequence[Message]) -> None:
+        """All of it is passed."""
+
+    known = Known({})
+    inbox = cast(Inbox, known)
+    consumer = Consumer(
+        broker.bootstrap, "settles", ["igny8.writer.events"], embedded=True, take=take, inbox=inbox
+    )
+    async with running(consumer) as loop:
+        await eventually(lambda: known.settled > 1 and loop.healthy, what="it is settled")
+        known.away = True
+        await eventually(lambda: "away" in loop.error, what="it says what keeps it")
+        known.away, settled = False, known.settled
+        await eventually(lambda: known.settled > settled and loop.healthy, what="it is settled again")
 
 
 async def test_on_the_embedded_broker_nobody_waits_for_a_killed_predecessor(broker: Broker) -> None:

@@ -41,6 +41,12 @@ class Source:
         _, headers, value = headers_of(data, "publisher", fact, None)
         return Message(TOPIC, 0, next(self._offsets), headers, value)
 
+    def stranger(self) -> Message:
+        """Of a type that nobody here knows."""
+        known = self.message(new_id(), new_id())
+        headers = [(n, b"igny8.publisher.SiteSold.v9" if n == "ce_type" else v) for n, v in known.headers]
+        return Message(TOPIC, 0, known.offset, headers, b"{}")
+
     def broken(self, *headers: tuple[str, bytes]) -> Message:
         known = ("ce_type", b"igny8.publisher.SiteConnected.v1")
         return Message(TOPIC, 0, next(self._offsets), [known, *headers], b"{")
@@ -94,13 +100,60 @@ async def test_an_empty_batch_and_strangers_only_move_the_offset(
     inbox: Inbox, source: Source, toy_urls: ServiceUrls
 ) -> None:
     await inbox.take([])
-    stranger = source.broken(("ce_type", b"igny8.publisher.SiteSold.v9"))
-    fits = Message(TOPIC, 0, stranger.offset, source.message(new_id(), new_id()).headers, b"{}")
-    newer = [(n, b"igny8.publisher.SiteSold.v9" if n == "ce_type" else v) for n, v in fits.headers]
-    await inbox.take([Message(TOPIC, 0, 5, newer, b"{}")])
+    await inbox.take([source.stranger()])
+    await inbox.settle()
     assert heard(toy_urls) == []
     assert rows(toy_urls, "SELECT * FROM inbox") == []
-    assert await inbox.next_offsets() == {(TOPIC, 0): 6}
+    assert await inbox.next_offsets() == {(TOPIC, 0): 1}
+
+
+class TestPassed:
+    """Batches in which nothing is ours."""
+
+    async def test_nothing_is_written_until_it_is_settled(self, inbox: Inbox, source: Source) -> None:
+        await inbox.take([source.stranger()])
+        await inbox.take([source.stranger(), source.stranger()])
+        assert await inbox.next_offsets() == {}
+        await inbox.settle()
+        assert await inbox.next_offsets() == {(TOPIC, 0): 3}
+
+    async def test_the_next_that_is_ours_records_them_too_and_sees_no_gap(
+        self, inbox: Inbox, source: Source, toy_urls: ServiceUrls
+    ) -> None:
+        await inbox.take([source.message(new_id(), new_id())])
+        await inbox.take([source.stranger()])
+        await inbox.take([source.message(new_id(), new_id())])
+        assert await inbox.next_offsets() == {(TOPIC, 0): 3}
+        assert rows(toy_urls, "SELECT * FROM catch_up_requests") == []
+
+    async def test_a_gap_in_front_of_them_asks_its_source(
+        self, inbox: Inbox, source: Source, toy_urls: ServiceUrls
+    ) -> None:
+        await inbox.take([source.message(new_id(), new_id())])
+        source.stranger()
+        await inbox.take([source.stranger()])
+        await inbox.settle()
+        assert [row[:2] for row in rows(toy_urls, "SELECT * FROM catch_up_requests")] == [
+            (CONSUMER, "publisher")
+        ]
+
+    async def test_they_stay_while_the_database_is_away(
+        self, source: Source, toy_database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inbox = Inbox(CONSUMER, "life-1", toy_database, toy.listener())
+        await inbox.take([source.stranger()])
+        with monkeypatch.context() as away:
+            away.setattr(toy_database, "transaction", _away)
+            with pytest.raises(psycopg.OperationalError):
+                await inbox.settle()
+            with pytest.raises(psycopg.OperationalError):
+                await inbox.take([source.message(new_id(), new_id())])
+        await inbox.settle()
+        assert await inbox.next_offsets() == {(TOPIC, 0): 1}
+
+
+def _away(account_id: UUID | None) -> Any:
+    raise psycopg.OperationalError("the database is away")
 
 
 async def test_offsets_never_go_back(inbox: Inbox, source: Source) -> None:

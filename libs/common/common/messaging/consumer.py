@@ -168,8 +168,9 @@ class Consumer:
                     if part.done():
                         raise Wedged(f"the consumer's {name} ended: {part!r}")
                 await self._notice_jumps(client)
+                trouble = await self._settle()
                 await self.commit(client)
-                trouble = self._error or await self._trouble(client)
+                trouble = trouble or self._error or await self._trouble(client)
                 if trouble or monotonic() - self._polled_at < QUIET_SECONDS:
                     beat(trouble)
         finally:
@@ -178,6 +179,7 @@ class Consumer:
 
     async def _part(self, broker: KafkaBroker, client: AIOKafkaConsumer | None) -> None:
         with contextlib.suppress(Exception):
+            await self._settle()
             await self.commit(client)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(PARTING_SECONDS):
@@ -227,6 +229,18 @@ class Consumer:
                 partition = TopicPartition(record.topic, record.partition)
                 self._handled[partition] = self._done[partition] = record.offset + 1
 
+    async def _settle(self) -> str:
+        """Have what was passed recorded, unless a batch is on its way, which does so; what went wrong."""
+        if self._inbox is None or self._busy.locked():
+            return ""
+        async with self._busy:
+            try:
+                await self._inbox.settle()
+            except Exception as error:
+                log.warning("passed_unrecorded", group=self._group, away=is_away(error), error=repr(error))
+                return repr(error)
+        return ""
+
     async def commit(self, consumer: AIOKafkaConsumer | None) -> None:
         """Tell Kafka how far we are; only for lag figures and as a first guess after a restart."""
         handled, self._handled = self._handled, {}
@@ -274,6 +288,9 @@ class Consumer:
 
     async def revoked(self, consumer: AIOKafkaConsumer | None) -> None:
         async with self._busy:
+            if self._inbox is not None:
+                with contextlib.suppress(Exception):  # else they come again, to whom gets the partitions
+                    await self._inbox.settle()
             await self.commit(consumer)
 
     async def assign(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:

@@ -3,14 +3,14 @@
 A batch first goes optimistically, all together and pipelined. When something in it fails, the transaction is rolled
 back and the batch goes again, in one transaction too, but with a savepoint for each account, then for each event; what
 still fails is parked as a dead letter and its neighbours pass. The database's `next_offset` is the truth about progress;
-Kafka's commits only follow it.
+Kafka's commits only follow it. A batch in which nothing is ours is passed without a transaction: that it was there is
+recorded with the next one, or when the consumer says so, and where the process dies before, it comes again.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, groupby
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -61,6 +61,21 @@ class Broken:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """What came of a partition: its first offset, the one that follows, and the time of its last event."""
+
+    first: int
+    next: int
+    time: datetime | None
+
+    def and_(self, later: "_Range") -> "_Range":
+        return _Range(min(self.first, later.first), max(self.next, later.next), later.time or self.time)
+
+
+_Ranges = Mapping[tuple[str, int], _Range]
+"""By topic and partition."""
+
 _TAKE = (
     "WITH new AS ("
     "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::text::uuid[])"
@@ -87,6 +102,8 @@ class Inbox:
         self._database = database
         self._reactions = reactions
         self._advanced = advanced
+        self._passed: _Ranges = {}
+        """What was passed and is not recorded yet."""
 
     async def next_offsets(self) -> Mapping[tuple[str, int], int]:
         """Where this consumer goes on, by topic and partition."""
@@ -111,37 +128,45 @@ class Inbox:
             )
 
     async def take(self, messages: Sequence[Message]) -> None:
-        """Handle a batch; when it returns, everything in it is recorded, parked or known already.
+        """Handle a batch; when it returns, everything in it is recorded, parked, known already or nothing of ours.
 
-        Raises when the database is away (`is_away`): nothing was taken, deliver it again.
+        Raises when the database is away (`is_away`): nothing was taken, deliver it again. One call at a time, `settle`
+        included.
         """
         arrived, broken = self._sort(messages)
+        ranges = _merged(self._passed, _ranges(messages))
+        if arrived or broken:
+            await self._take(ranges, arrived, broken)
+            ranges = {}
+        self._passed = ranges
+        self._advanced()
+
+    async def settle(self) -> None:
+        """Record what was passed. Raises when the database is away: it stays to be recorded."""
+        if not self._passed:
+            return
+        async with self._database.transaction(None) as tx:
+            await self._advance(tx, self._passed)
+            crash_point("batch.before_commit")
+        self._passed = {}
+        crash_point("batch.after_commit")
+
+    async def skip(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Go on at these offsets, by topic and partition: the broker has forgotten what lay before, its source is asked."""
+        async with self._database.transaction(None) as tx:
+            await self._advance(tx, {key: _Range(at, at, None) for key, at in positions.items()})
+
+    async def _take(self, ranges: _Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]) -> None:
         try:
             async with self._database.transaction(None) as tx, tx.connection.pipeline():
-                await self._take_together(tx, messages, arrived, broken)
+                await self._take_together(tx, ranges, arrived, broken)
                 crash_point("batch.before_commit")
         except Exception as error:
             if is_away(error):
                 raise
-            log.warning("batch_split", consumer=self.consumer, size=len(messages), error=repr(error))
-            await self._take_apart(messages, arrived, broken)
+            log.warning("batch_split", consumer=self.consumer, size=len(arrived), error=repr(error))
+            await self._take_apart(ranges, arrived, broken)
         crash_point("batch.after_commit")
-        self._advanced()
-
-    async def skip(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Go on at these offsets, by topic and partition: the broker has forgotten what lay before, its source is asked."""
-        keys = sorted(positions)
-        async with self._database.transaction(None) as tx:
-            await self._record_offsets(
-                tx,
-                {
-                    "topics": [topic for topic, _ in keys],
-                    "partitions": [partition for _, partition in keys],
-                    "firsts": [positions[key] for key in keys],
-                    "nexts": [positions[key] for key in keys],
-                    "times": [None for _ in keys],
-                },
-            )
 
     def _sort(self, messages: Sequence[Message]) -> tuple[list[Arrived], list[Broken]]:
         arrived: list[Arrived] = []
@@ -161,7 +186,7 @@ class Inbox:
     async def _take_together(
         self,
         tx: Transaction,
-        messages: Sequence[Message],
+        ranges: _Ranges,
         arrived: Sequence[Arrived],
         broken: Sequence[Broken],
     ) -> None:
@@ -177,10 +202,10 @@ class Inbox:
                     continue
                 await self._handle(tx, item.event)
         await self._park_broken(tx, broken)
-        await self._advance(tx, messages)
+        await self._advance(tx, ranges)
 
     async def _take_apart(
-        self, messages: Sequence[Message], arrived: Sequence[Arrived], broken: Sequence[Broken]
+        self, ranges: _Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]
     ) -> None:
         attempts = count(1)
 
@@ -191,7 +216,7 @@ class Inbox:
                 if len(items) > 1:
                     try:
                         async with tx.part():
-                            await self._take_together(tx, (), items, ())
+                            await self._take_together(tx, {}, items, ())
                         continue
                     except Exception as error:
                         if is_away(error):
@@ -199,7 +224,7 @@ class Inbox:
                 for item in items:
                     await self._take_one(tx, item, last=last)
             await self._park_broken(tx, broken)
-            await self._advance(tx, messages)
+            await self._advance(tx, ranges)
 
         await self._database.run(None, apart)
 
@@ -207,7 +232,7 @@ class Inbox:
         """Raises what may pass by itself, until the `last` attempt."""
         try:
             async with tx.part():
-                await self._take_together(tx, (), [item], ())
+                await self._take_together(tx, {}, [item], ())
         except Exception as error:
             if is_away(error) or (isinstance(error, IN_THE_WAY) and not last):
                 raise
@@ -283,17 +308,24 @@ class Inbox:
             tx.switch(item.account_id, Meta())
             await dead_letters.park_unreadable(tx, self.consumer, item)
 
-    async def _advance(self, tx: Transaction, messages: Sequence[Message]) -> None:
+    async def _advance(self, tx: Transaction, ranges: _Ranges) -> None:
         """Record the next offsets; a batch that starts above the recorded one asks the source for what is missing."""
-        if not messages:
+        if not ranges:
             return
-        await self._record_offsets(tx, _ranges(messages))
-
-    async def _record_offsets(self, tx: Transaction, ranges: Mapping[str, list[Any]]) -> None:
+        keys = sorted(ranges)
+        came = [ranges[key] for key in keys]
         await tx.execute(
             "SELECT advance_consumer(%(consumer)s, %(incarnation)s, %(topics)s, %(partitions)s,"
             " %(firsts)s, %(nexts)s, %(times)s::timestamptz[])",
-            {"consumer": self.consumer, "incarnation": self.incarnation, **ranges},
+            {
+                "consumer": self.consumer,
+                "incarnation": self.incarnation,
+                "topics": [topic for topic, _ in keys],
+                "partitions": [partition for _, partition in keys],
+                "firsts": [each.first for each in came],
+                "nexts": [each.next for each in came],
+                "times": [each.time for each in came],
+            },
         )
 
 
@@ -302,19 +334,23 @@ def _is_over(event: Heard[Contract], erased: Collection[UUID], model: ServiceMod
     return event.account_id in erased and not (model.hears_of_erased and event.source != "gateway")
 
 
-def _ranges(messages: Sequence[Message]) -> dict[str, list[Any]]:
+def _ranges(messages: Sequence[Message]) -> _Ranges:
     by_partition: dict[tuple[str, int], list[Message]] = {}
     for message in messages:
         by_partition.setdefault((message.topic, message.partition), []).append(message)
-    keys = sorted(by_partition)
-    runs = [by_partition[key] for key in keys]
     return {
-        "topics": [topic for topic, _ in keys],
-        "partitions": [partition for _, partition in keys],
-        "firsts": [min(message.offset for message in run) for run in runs],
-        "nexts": [max(message.offset for message in run) + 1 for run in runs],
-        "times": [next(filter(None, map(_time, reversed(run))), None) for run in runs],
+        key: _Range(
+            min(message.offset for message in run),
+            max(message.offset for message in run) + 1,
+            next(filter(None, map(_time, reversed(run))), None),
+        )
+        for key, run in by_partition.items()
     }
+
+
+def _merged(earlier: _Ranges, later: _Ranges) -> _Ranges:
+    both = {key: earlier[key].and_(later[key]) for key in earlier.keys() & later.keys()}
+    return {**earlier, **later, **both}
 
 
 def _time(message: Message) -> datetime | None:
