@@ -8,7 +8,14 @@ from common.api.answers import Listed, Success
 from common.contracts.billing import CreditsReserved
 from common.contracts.operations import AIOperationRequested
 from common.contracts.publisher import PublishRequested
-from common.contracts.writer import ContentChanged, ContentReadyToPublish, ContentRejected, TasksChanged
+from common.contracts.writer import (
+    ContentChanged,
+    ContentReadyToPublish,
+    ContentRejected,
+    TasksArchived,
+    TasksChanged,
+    TasksRestored,
+)
 from common.ids import new_id
 from writer.content.api import ContentDetail, VersionOut
 from writer.images.api import ImageGroup, ImageOut
@@ -85,8 +92,11 @@ class TestTasks:
         assert (await writer.call(tenant, "GET", path)).status_code == 404
         deleted = await writer.call(tenant, "GET", "/writer/tasks/", deleted=True)
         assert deleted.json()["data"]["count"] == 1
+        task_id = UUID(made.json()["data"]["id"])
+        assert [said.task_ids for said in await writer.said(tenant, TasksArchived)] == [(task_id,)]
         assert (await writer.call(tenant, "POST", f"{path}restore/")).status_code == 200
         assert (await writer.call(tenant, "GET", path)).status_code == 200
+        assert [said.task_ids for said in await writer.said(tenant, TasksRestored)] == [(task_id,)]
 
     @pytest.mark.parametrize(
         ("changes", "status", "code"),
