@@ -37,7 +37,7 @@ async def work(given: Arguments) -> None:
 def main(given: Arguments) -> None:
     crash_points.enable("gateway")
     # A test that kills ten times would wait most of a minute for a worker to be missed.
-    worker.HEARTBEAT_SECONDS, worker.STALLED_AFTER_SECONDS = 0.1, 0.6
+    worker.HEARTBEAT_SECONDS, worker.STALLED_AFTER_SECONDS = 0.2, 0.6
     while True:
         pid = os.fork()
         if pid == 0:

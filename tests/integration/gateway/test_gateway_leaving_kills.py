@@ -40,6 +40,7 @@ class House:
     secret_urls: ServiceUrls
     directory: Path
     orders: Orders
+    owner: psycopg.Connection[Any]
 
     async def died_everywhere(self, points: list[Any]) -> bool:
         """Once what is to be said has been: a relay's work, that no worker does."""
@@ -47,8 +48,7 @@ class House:
         return all(self.orders.died_at("gateway", point) for point in points)
 
     def facts(self, query: str, **parameters: Any) -> list[Any]:
-        with psycopg.connect(self.gateway.urls.owner, autocommit=True) as connection:
-            return connection.execute(query.encode(), parameters).fetchall()
+        return self.owner.execute(query.encode(), parameters).fetchall()
 
     def jobs(self, name: str) -> list[Any]:
         """Those of a name that nobody has done: when they are due, in minutes from now."""
@@ -75,7 +75,8 @@ async def house(
             environment={VARIABLE: orders.environment[VARIABLE]},
         )
         try:
-            yield House(gateway, secret_urls, tmp_path, orders)
+            with psycopg.connect(urls.owner, autocommit=True) as owner:
+                yield House(gateway, secret_urls, tmp_path, orders, owner)
         finally:
             worker.kill()
             await gateway.runtime.extras["gateway"].audit.flush()
@@ -89,7 +90,9 @@ async def exported(house: House, tenant: Tenant) -> None:
     await say(tenant, "gateway", ExportRequested(export_id=export_id))
     await eventually(lambda: house.died_everywhere(EXPORT), what="a death at each point of an export")
     await eventually(lambda: not house.jobs("write_export_part"), what="the end of the job")
-    [(part,)] = house.facts("SELECT data->'part' FROM events WHERE type = 'ExportPartWritten'")
+    parts = house.facts("SELECT data->'part' FROM events WHERE type = 'ExportPartWritten'")
+    assert len(parts) == 1
+    ((part,),) = parts
     objects = house.gateway.runtime.objects.of(tenant.account_id)
     lines = (await objects.get(ObjectRef(**part))).splitlines()
     assert [json.loads(line)["kind"] for line in lines].count("accounts") == 1
@@ -123,7 +126,7 @@ def holding(house: House, text: str) -> set[str]:
     found = {
         path.parent.name
         for path in (house.directory / "objects").rglob("*")
-        if path.is_file() and text in path.read_text()
+        if path.is_file() and text.encode() in path.read_bytes()
     }
     for urls in (house.gateway.urls, house.secret_urls):
         with psycopg.connect(urls.owner, autocommit=True) as connection:
@@ -132,11 +135,8 @@ def holding(house: House, text: str) -> set[str]:
             ).fetchall()
             for (table,) in tables:
                 query = f"SELECT FROM {table} t WHERE to_jsonb(t)::text LIKE %s LIMIT 1"
-                found |= (
-                    {table}
-                    if connection.execute(query.encode(), (f"%{text}%",)).fetchone() is not None
-                    else set()
-                )
+                if connection.execute(query.encode(), (f"%{text}%",)).fetchone() is not None:
+                    found.add(table)
     return found
 
 
