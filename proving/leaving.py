@@ -78,7 +78,7 @@ async def leave(house: House, erasures: int, say: Say = lambda done: None, *, st
     for number, tenant in enumerate(going):
         still_in += await _go(house, tenant)
         say(0.9 * number / erasures)
-    left = [line for tenant in going for line in await _left(house, tenant)]
+    left = [line for tenant in going for line in await left_of(house.gateway, house.secret_urls, tenant)]
     for task in (*work, *around):
         task.cancel()
     for ended in await asyncio.gather(*work, *around, return_exceptions=True):
@@ -165,11 +165,11 @@ async def _listen(house: House) -> None:
             await asyncio.sleep(INTERVAL)
 
 
-async def _left(house: House, tenant: Tenant) -> list[str]:
+async def left_of(gateway: Gateway, secret_urls: ServiceUrls, tenant: Tenant) -> list[str]:
     """Rows of it that do not go away, and a data key."""
     async with (
-        await psycopg.AsyncConnection.connect(house.gateway.urls.owner, autocommit=True) as connection,
-        await psycopg.AsyncConnection.connect(house.secret_urls.owner, autocommit=True) as keys,
+        await psycopg.AsyncConnection.connect(gateway.urls.owner, autocommit=True) as connection,
+        await psycopg.AsyncConnection.connect(secret_urls.owner, autocommit=True) as keys,
     ):
         tables = await (
             await connection.execute(

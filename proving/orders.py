@@ -19,6 +19,9 @@ PLACES: tuple[tuple[str, Point], ...] = tuple(
 )
 """Every point that a pipeline's run passes, by service."""
 
+LEAVING: tuple[Point, ...] = tuple(point for point in POINTS if point.startswith(("export.", "erasure.")))
+"""Those that accounts pass that take everything along, or go (tests/integration/gateway/test_gateway_leaving_kills.py)."""
+
 
 class Orders:
     """Orders to die, given in `directory`, which this process makes and owns."""

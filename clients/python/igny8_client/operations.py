@@ -700,7 +700,8 @@ class AccountInvitations:
     def create(self, body: m.InvitationIn, *, idempotency_key: str | None = None) -> m.InvitationOut:
         """Invite somebody.
 
-        The mail is sent at once; its link works for 7 days. Who is invited already is invited by `resend/`.
+        The mail is sent at once; its link works for 7 days. Who is invited already is invited by `resend/`. An account
+        sends an address at most three an hour, however often it revokes them.
         """
         return self._connection.one(
             Call("POST", "account/invitations/", body=body, idempotency_key=idempotency_key), m.InvitationOut
@@ -735,7 +736,10 @@ class AccountInvitations:
         )
 
     def resend(self, invitation_id: Id, *, idempotency_key: str | None = None) -> m.InvitationOut:
-        """Send it again, for another 7 days; the earlier link ends."""
+        """Send it again, for another 7 days; the earlier link ends.
+
+        At most three mails an hour, the first one counted.
+        """
         return self._connection.one(
             Call("POST", f"account/invitations/{invitation_id}/resend/", idempotency_key=idempotency_key),
             m.InvitationOut,

@@ -16,7 +16,9 @@ ADMINISTRATION = frozenset(
     {"IGNY8_DATABASE", "IGNY8_DATABASE_PREFIX", "IGNY8_PORT", "IGNY8_TOKEN_KEYS", "IGNY8_UPSTREAMS"}
 )
 """Variables of the operator that no service is handed as they are."""
-RATE_LIMITS = ",".join(f"{name}=1000000" for name in ("auth", "read", "write", "ai", "import", "webhook"))
+RATE_LIMITS = ",".join(
+    f"{name}=1000000" for name in ("auth", "read", "write", "ai", "import", "webhook", "failed")
+)
 """The embedded stack has one user, who may be a benchmark: nothing is held back unless the operator says so."""
 
 

@@ -39,6 +39,16 @@ Point = Literal[
     "ai.after_record",
     "site.before_call",
     "site.after_call",
+    "export.before_rows",
+    "export.after_rows",
+    "export.after_file",
+    "export.after_record",
+    "erasure.before_secrets",
+    "erasure.after_secrets",
+    "erasure.after_bodies",
+    "erasure.after_facts",
+    "erasure.after_rows",
+    "erasure.after_order",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 

@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     listen: str = Field("127.0.0.1:8080", description="host:port this service answers HTTP on.")
     upstreams: str = Field("", description="Gateway only: planner=http://…,writer=…,billing=…,publisher=…")
     rate_limits: str = Field(
-        "auth=10,read=600,write=120,ai=30,import=10,webhook=300",
-        description="Gateway only: requests a minute by class, each caller's own (auth: each address'); what is left out stays.",
+        "auth=10,read=600,write=120,ai=30,import=10,webhook=300,failed=60",
+        description="Gateway only: requests a minute by class and caller (auth, failed: by address); what is left out stays.",
     )
     rate_limit_store: str = Field(
         "",

@@ -18,6 +18,10 @@ def publish(fact: Recorded[Event]) -> Contract | None:
     match fact.event:
         case tasks.TaskCreated() | tasks.TaskJoinedRun() | tasks.TaskChanged() | tasks.TaskFailed() as event:
             return _task(fact, event)
+        case tasks.TaskArchived():
+            return public.TasksArchived(task_ids=(StreamName.parse(fact.stream).id,))
+        case tasks.TaskRestored():
+            return public.TasksRestored(task_ids=(StreamName.parse(fact.stream).id,))
         case images.ImagePromptsWritten() | images.ImageGenerated() as event:
             return _image(event)
         case taxonomies.TermAdded() | taxonomies.TermRenamed() as event:

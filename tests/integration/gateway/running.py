@@ -4,17 +4,18 @@ import asyncio
 import base64
 import re
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 from common.ai.providers.choose import choose_provider
 from common.api.app import make_app
 from common.api.runtime import RuntimeOf
@@ -37,6 +38,8 @@ from starlette.types import ASGIApp
 from tests.parts.ports import eventually
 from tests.support import events
 from tests.support.database import ServiceUrls
+
+T = TypeVar("T")
 
 PASSWORD = "Correct-Horse-7"
 
@@ -126,6 +129,25 @@ class Tenant:
         assert accepted.status_code == 201, accepted.text
         data = accepted.json()["data"]
         return Tenant(email, self.account_id, UUID(data["user_id"]), data, self.gateway)
+
+
+async def at_once(gateway: Gateway, account_id: UUID, *requests: Coroutine[Any, Any, T]) -> list[T]:
+    """What these requests answer that all come to the account's lock before one of them gets it."""
+    async with await psycopg.AsyncConnection.connect(gateway.urls.owner) as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (str(account_id),))
+        tasks = [asyncio.ensure_future(request) for request in requests]
+
+        async def all_wait() -> bool:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM pg_locks held JOIN pg_locks wanted"
+                " USING (locktype, database, classid, objid, objsubid)"
+                " WHERE held.pid = pg_backend_pid() AND held.locktype = 'advisory' AND NOT wanted.granted"
+            )
+            row = await cursor.fetchone()
+            return row == (len(tasks),)
+
+        await eventually(all_wait, what="that all requests wait for the lock")
+    return await asyncio.gather(*tasks)
 
 
 def heard(account_id: UUID, *contracts: Contract, age: timedelta = timedelta(0)) -> list[Heard[Any]]:

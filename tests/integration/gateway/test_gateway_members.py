@@ -10,7 +10,7 @@ import pytest
 from common.eventsourcing.rebuild import rebuild
 from gateway.app import SERVICE
 
-from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
+from tests.integration.gateway.running import PASSWORD, Gateway, Tenant, at_once
 
 ACCOUNT = "/api/v1/account"
 ACCEPT = "/api/v1/auth/invitations/accept/"
@@ -78,6 +78,40 @@ class TestInvitations:
         accepted = await _accept(gateway, second)
         user = await _send(tenant, "GET", f"users/{accepted.json()['data']['user_id']}/")
         assert user.json()["data"]["role"] == "admin"
+
+    async def test_are_mailed_to_an_address_three_times_an_hour(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        body = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+        ids = []
+        for _ in range(2):
+            ids.append((await _send(tenant, "POST", "invitations/", **body)).json()["data"]["id"])
+            assert (await _send(tenant, "DELETE", f"invitations/{ids[-1]}/")).status_code == 204
+        made = await _send(tenant, "POST", "invitations/", **body)
+        id = made.json()["data"]["id"]
+        refused = await _send(tenant, "POST", f"invitations/{id}/resend/")
+        assert _code(refused) == (429, "RATE_LIMITED")
+        assert 0 < int(refused.headers["retry-after"]) <= 3600
+        assert (await _send(tenant, "GET", f"invitations/{id}/")).json()["data"]["version"] == 1
+        await _send(tenant, "DELETE", f"invitations/{id}/")
+        assert _code(await _send(tenant, "POST", "invitations/", **body)) == (429, "RATE_LIMITED")
+        other = {**body, "email": f"{uuid4().hex}@example.com"}
+        assert (await _send(tenant, "POST", "invitations/", **other)).status_code == 201
+        stranger = await gateway.register()
+        assert (await _send(stranger, "POST", "invitations/", **body)).status_code == 201
+
+    async def test_of_two_changes_at_once_both_count(self, gateway: Gateway, tenant: Tenant) -> None:
+        site = await _site(tenant)
+        made = await _send(tenant, "POST", "invitations/", email=f"{uuid4().hex}@example.com", role="editor")
+        path = f"invitations/{made.json()['data']['id']}/"
+        await at_once(
+            gateway,
+            tenant.account_id,
+            _send(tenant, "PATCH", path, role="viewer"),
+            _send(tenant, "PATCH", path, site_ids=[site]),
+        )
+        changed = (await _send(tenant, "GET", path)).json()["data"]
+        assert (changed["role"], changed["site_ids"]) == ("viewer", [site])
 
     async def test_end_by_being_revoked_and_after_a_week(self, gateway: Gateway, tenant: Tenant) -> None:
         tokens = {}

@@ -36,8 +36,10 @@ from common.contracts.writer import (
     ContentSubmittedForReview,
     TaskFailed,
     TaskItem,
+    TasksArchived,
     TasksChanged,
     TasksCreated,
+    TasksRestored,
 )
 from common.database import Transaction
 from common.eventsourcing.rebuild import rebuild
@@ -424,6 +426,65 @@ class TestTheViews:
             async with gateway.runtime.database.transaction(tenant.account_id) as tx:
                 row = await tx.first(sa.select(entries.c.text, entries.c.status))
             assert row == {"text": "New title", "status": "failed"}, order
+
+    async def test_keep_activities_for_ninety_days(self, gateway: Gateway, tenant: Tenant) -> None:
+        place = Place()
+
+        async def noted() -> list[str]:
+            async with gateway.runtime.database.transaction(tenant.account_id) as tx:
+                found = await tx.all("SELECT said_at FROM overview_activity ORDER BY said_at")
+            return [f"{NOW - row['said_at']}".partition(",")[0] for row in found]
+
+        def said(days: int) -> list[Heard[Any]]:
+            paused = PipelineRunPaused(run_id=place.run)
+            time = NOW - timedelta(days=days)
+            return [events.heard(tenant.account_id, paused, 1, source="planner", time=time)]
+
+        for days in (200, 120, 100, 30):
+            await take(gateway, said(days))
+        assert await noted() == ["100 days", "30 days"]
+        await take(gateway, said(1))
+        assert await noted() == ["30 days", "1 day"]
+        await take(gateway, said(110))
+        assert await noted() == ["30 days", "1 day"], "what is heard too late is not noted"
+        before = await rows(gateway, tenant.account_id, *TABLES, "activity")
+        async with gateway.runtime.database.transaction(tenant.account_id) as tx:
+            for fact in await events.stored(tx, MODEL.types, "overview-%"):
+                await PROJECTION.apply(tx, [fact])
+        assert await rows(gateway, tenant.account_id, *TABLES, "activity") == before, "nothing counts twice"
+        assert (await verify(gateway.urls.owner, MODEL, PROJECTION)).equal
+
+    async def test_forget_a_task_while_it_is_archived(self, gateway: Gateway, tenant: Tenant) -> None:
+        task = TaskItem(
+            task_id=new_id(),
+            title="Forklift leasing",
+            cluster_id=new_id(),
+            idea_id=None,
+            content_type="post",
+            content_structure="guide",
+            word_count=700,
+        )
+        made = TasksCreated(tasks=(task,), site_id=new_id(), sector_id=new_id())
+        said: list[tuple[str, int, Contract]] = [
+            ("writer", 2, TasksArchived(task_ids=(task.task_id,))),
+            ("writer", 1, made),
+        ]
+
+        async def shown() -> tuple[list[str], int]:
+            pipeline = (await ask(tenant, "dashboard"))["workflow_pipeline"]
+            (total,) = (stage["total"] for stage in pipeline if stage["kind"] == "task")
+            return await titles(tenant, "forklift"), total
+
+        await take(gateway, heard(tenant.account_id, said))
+        assert await shown() == ([], 0), "also where its archiving is heard first"
+        await take(
+            gateway, heard(tenant.account_id, [("writer", 3, TasksRestored(task_ids=(task.task_id,)))])
+        )
+        assert await shown() == (["Forklift leasing"], 1)
+        await take(
+            gateway, heard(tenant.account_id, [("writer", 4, TasksArchived(task_ids=(task.task_id,)))])
+        )
+        assert await shown() == ([], 0)
 
     async def test_change_nothing_when_a_fact_is_applied_twice(
         self, gateway: Gateway, tenant: Tenant, place: Place

@@ -14,7 +14,7 @@ from common.ids import SYSTEM_ACCOUNT
 from gateway.ai_models.shipped import ship_models
 from gateway.ai_settings import trials
 
-from tests.integration.gateway.running import Gateway, Tenant
+from tests.integration.gateway.running import Gateway, Tenant, at_once
 from tests.parts.fake_ai import FakeAI
 
 SYSTEM = "/api/v1/system"
@@ -446,6 +446,14 @@ class TestStaff:
         assert (changed["input_price"], changed["output_price"]) == (0.2, 0.6)
         await ship_models(gateway.runtime.database)
         assert (await done(staff, "GET", one))["input_price"] == 0.2
+        await at_once(
+            gateway,
+            SYSTEM_ACCOUNT,
+            done(staff, "PATCH", one, {"input_price": 0.3}),
+            done(staff, "PATCH", one, {"output_price": 0.7}),
+        )
+        both = await done(staff, "GET", one)
+        assert (both["input_price"], both["output_price"]) == (0.3, 0.7)
         await done(staff, "DELETE", one, status=204)
         listed = await done(tenant, "GET", f"{SYSTEM}/ai-models/?page_size=100&kind=chat")
         names = [each["name"] for each in listed["results"]]

@@ -10,6 +10,8 @@ import httpx
 import psycopg
 import pytest
 import structlog
+from common.auth.tokens import TokenVerifier
+from gateway.api_keys.secret import new_secret
 from gateway.windows import Windows
 from limits import RateLimitItemPerMinute
 
@@ -42,7 +44,7 @@ async def replicas(
                     urls,
                     secret_urls,
                     directory,
-                    rate_limits="auth=6,write=5,read=1000",
+                    rate_limits="auth=6,write=5,read=1000,failed=4",
                     rate_limit_store=redis.url,
                     master_key=master_key,
                     cors_origins=(ORIGIN,),
@@ -98,6 +100,68 @@ class TestRateLimits:
         assert statuses == [401] * 6 + [429]
         async with replicas[0].client(address="192.0.2.78") as client:
             assert (await client.post("/api/v1/auth/login", json=body)).status_code == 401
+
+    async def test_refuse_a_flood_of_credentials_that_do_not_count(
+        self, replicas: tuple[Gateway, Gateway], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tenant = await replicas[0].register()
+        access = tenant.registered["access"]
+        async with tenant.client() as client:
+            await client.post("/api/v1/auth/logout-all/")
+        floods: dict[str, Callable[[], dict[str, str]]] = {
+            "192.0.2.101": lambda: {"Authorization": f"Bearer {access}"},  # its session has ended
+            "192.0.2.102": lambda: {"Authorization": f"Bearer {access[:-32]}{uuid4().hex}"},
+            "192.0.2.103": lambda: {"X-API-Key": new_secret()},
+            "192.0.2.104": lambda: {"X-API-Key": uuid4().hex},
+        }
+
+        async def ask(n: int, address: str, headers: dict[str, str]) -> httpx.Response:
+            async with replicas[n % 2].client(address=address) as client:
+                return await client.get("/api/v1/account/", headers=headers)
+
+        for address, headers in floods.items():
+            answers = [await ask(n, address, headers()) for n in range(6)]
+            assert [response.status_code for response in answers] == [401] * 4 + [429] * 2, address
+            assert answers[-1].json()["details"] == {"class": "failed", "per_minute": 4}
+            assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+            assert (await ask(0, "192.0.2.105", headers())).status_code == 401, "another address"
+
+        async def computed(*_: object) -> None:
+            raise AssertionError("this is what a flood must not cost")
+
+        monkeypatch.setattr("gateway.edge.key_callers.hash_of", computed)
+        monkeypatch.setattr(TokenVerifier, "verify", computed)
+        for address, headers in floods.items():
+            assert (await ask(0, address, headers())).status_code == 429
+
+    async def test_hinder_nobody_at_that_address_who_is_known(
+        self, replicas: tuple[Gateway, Gateway]
+    ) -> None:
+        tenant, other = [await replicas[0].register() for _ in range(2)]
+        there, nothing = "192.0.2.120", {"X-API-Key": "forged"}
+        async with tenant.client() as client:
+            made = await client.post("/api/v1/auth/api-keys/", json={"name": "Importer", "scopes": ["read"]})
+        known = (
+            {"Authorization": f"Bearer {tenant.registered['access']}"},
+            {"X-API-Key": made.json()["data"]["key"]},
+        )
+        async with replicas[0].client(address=there) as client:
+
+            async def answered(headers: dict[str, str]) -> int:
+                return (await client.get("/api/v1/account/", headers=headers)).status_code
+
+            assert [await answered(headers) for headers in known] == [200, 200]
+            assert [await answered({}) for _ in range(5)] == [401] * 5, "who sends nothing guesses nothing"
+            assert [await answered(nothing) for _ in range(5)] == [401] * 4 + [429]
+            assert [await answered(headers) for headers in known] == [200, 200]
+            new = {"Authorization": f"Bearer {other.registered['access']}"}
+            assert await answered(new) == 429, "nothing is known of it yet"
+        async with replicas[0].client(address="192.0.2.121") as client:
+            assert (await client.get("/api/v1/account/", headers=new)).status_code == 200
+        async with tenant.client() as client:
+            await client.post("/api/v1/auth/logout-all/")
+        async with replicas[0].client(address=there) as client:
+            assert (await client.get("/api/v1/account/", headers=known[0])).status_code == 429, "no more"
 
     async def test_without_their_store_a_gateway_counts_by_itself_and_says_so(self, redis: RealRedis) -> None:
         windows, limit = Windows(redis.url), RateLimitItemPerMinute(3)

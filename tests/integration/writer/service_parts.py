@@ -95,6 +95,7 @@ class Parts:
 
     def __init__(self, service: Service, urls: ServiceUrls, directory: Path, **settings: Any) -> None:
         self.service = service
+        self.urls = urls
         self.database = Database(urls.service, service.model)
         self.inbox = Inbox(service.name, "test", self.database, service.reactions)
         private = Ed25519PrivateKey.generate()

@@ -1,14 +1,24 @@
 """The writer's routes on a real PostgreSQL."""
 
+import runpy
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from common.api.answers import Listed, Success
 from common.contracts.billing import CreditsReserved
 from common.contracts.operations import AIOperationRequested
 from common.contracts.publisher import PublishRequested
-from common.contracts.writer import ContentChanged, ContentReadyToPublish, ContentRejected, TasksChanged
+from common.contracts.writer import (
+    ContentChanged,
+    ContentReadyToPublish,
+    ContentRejected,
+    TasksArchived,
+    TasksChanged,
+    TasksRestored,
+)
 from common.ids import new_id
 from writer.content.api import ContentDetail, VersionOut
 from writer.images.api import ImageGroup, ImageOut
@@ -17,6 +27,8 @@ from writer.taxonomies.api import TermOut
 
 from tests.integration.writer.conftest import CLUSTER, queued
 from tests.integration.writer.service_parts import Parts, Tenant
+
+MIGRATION = Path(__file__).parents[3] / "services/writer/migrations/versions/0005_archived_tasks.py"
 
 
 async def tasks_of(writer: Parts, tenant: Tenant, *titles: str) -> list[str]:
@@ -85,8 +97,25 @@ class TestTasks:
         assert (await writer.call(tenant, "GET", path)).status_code == 404
         deleted = await writer.call(tenant, "GET", "/writer/tasks/", deleted=True)
         assert deleted.json()["data"]["count"] == 1
+        task_id = UUID(made.json()["data"]["id"])
+        assert [said.task_ids for said in await writer.said(tenant, TasksArchived)] == [(task_id,)]
         assert (await writer.call(tenant, "POST", f"{path}restore/")).status_code == 200
         assert (await writer.call(tenant, "GET", path)).status_code == 200
+        assert [said.task_ids for said in await writer.said(tenant, TasksRestored)] == [(task_id,)]
+
+    async def test_archived_before_that_was_said_are_said_with_the_migration(
+        self, writer: Parts, tenant: Tenant
+    ) -> None:
+        (task_id,) = await tasks_of(writer, tenant, "Leasing a forklift")
+        assert (await writer.call(tenant, "DELETE", f"/writer/tasks/{task_id}/")).status_code == 204
+        with psycopg.connect(writer.urls.owner) as connection:
+            connection.execute("DELETE FROM outbox")
+            connection.execute(runpy.run_path(str(MIGRATION))["SAID"])
+            waiting = connection.execute(
+                "SELECT e.type, e.stream FROM outbox JOIN events e USING (position) WHERE e.account_id = %s",
+                (tenant.id,),
+            ).fetchall()
+        assert waiting == [("TaskArchived", f"task-{task_id}")]
 
     @pytest.mark.parametrize(
         ("changes", "status", "code"),

@@ -48,6 +48,7 @@ class TestClasses:
     def test_what_is_left_out_stays_as_the_product_says(self) -> None:
         assert parse_limits("write=5, ai=7") == {
             "auth": 10, "read": 600, "write": 5, "ai": 7, "import": 10, "webhook": 300,
+            "failed": 60,
         }  # fmt: skip
 
     @pytest.mark.parametrize("text", ["write", "write=0", "write=-1", "wirte=5", "write=5.5", "=5"])

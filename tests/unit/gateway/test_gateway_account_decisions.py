@@ -38,6 +38,7 @@ from gateway.accounts.decisions import (
 from gateway.accounts.events import (
     AccountChanged,
     AccountErased,
+    AccountEvent,
     AccountRegistered,
     AccountStatusChanged,
     Member,
@@ -73,6 +74,32 @@ class TestWhenNobodyHasRegistered:
 
     def test_a_stray_fact_changes_nothing(self) -> None:
         given(ACCOUNT)(ADDED).when(REGISTER).then(*REGISTERED)
+
+
+class TestASnapshot:
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            (
+                *REGISTERED,
+                ADDED,
+                SECTOR_ADDED,
+                SiteChanged(SITE, "Blog", "blog", "example.com", "", "active", True, default_sector=SECTOR),
+                SiteWordPressConfigured(SITE, "https://example.com", "editor", SECRET),
+                SiteArchived(SITE),
+                MembershipChanged(A, "editor"),
+                SiteAccessChanged(A, (SITE,)),
+                ModuleToggled("linker", True),
+                AccountStatusChanged("active"),
+            ),
+            (*REGISTERED, AccountErased(A, ())),
+        ],
+        ids=["of a whole account", "of an erased one"],
+    )
+    def test_is_the_account(self, facts: tuple[AccountEvent, ...]) -> None:
+        state = ACCOUNT.fold(facts, ACCOUNT.initial)
+        assert ACCOUNT.snapshot is not None
+        assert ACCOUNT.snapshot.decode(ACCOUNT.snapshot.encode(state).decode()) == state
 
 
 class TestWhenRegistered:

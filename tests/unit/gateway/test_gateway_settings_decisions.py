@@ -1,7 +1,12 @@
 """The rules of prompts, author profiles, strategies, AI settings and the model catalogue."""
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 from common.contracts.gateway import SecretRef
+from common.eventsourcing.decider import Decider
+from common.eventsourcing.event import Event
 from common.ids import new_id
 from common.testing import given
 from gateway.ai_models.decisions import (
@@ -88,9 +93,8 @@ class TestPrompts:
         given(PROMPTS)().when(RestorePrompt(A)).then_refused(PromptMissing)
 
 
-def author(id: object, name: str = "Ada", *, default: bool = False) -> AuthorProfileWritten:
-    assert id in (A, B, C)
-    return AuthorProfileWritten(id, name, "", "", "en", default)  # type: ignore[arg-type]
+def author(id: UUID, name: str = "Ada", *, default: bool = False) -> AuthorProfileWritten:
+    return AuthorProfileWritten(id, name, "", "", "en", default)
 
 
 GONE = AuthorProfileArchived(A, "Ada", "", "", "en")
@@ -128,6 +132,12 @@ class TestAuthors:
         given(AUTHORS)(*both).when(ArchiveAuthor(B)).then(AuthorProfileArchived(B, "Ada", "", "", "en"))
         given(AUTHORS)(author(A, default=True)).when(ArchiveAuthor(A)).then(GONE)
         given(AUTHORS)(author(A, default=True), GONE).when(ArchiveAuthor(A)).then_nothing()
+
+    def test_the_heir_is_the_one_that_was_made_first(self) -> None:
+        first, *later = [author(new_id()) for _ in range(20)]
+        facts = (author(A, default=True), first, *later, first)
+        heir = author(first.profile_id, default=True)
+        given(AUTHORS)(*facts).when(ArchiveAuthor(A)).then(GONE, heir)
 
     def test_comes_back_as_the_default_where_there_is_none(self) -> None:
         given(AUTHORS)(author(A, default=True), GONE).when(RestoreAuthor(A)).then(author(A, default=True))
@@ -178,6 +188,35 @@ NEXT = SecretRef(secret_id=A, version=2)
 
 def openai(base_url: str = "", secret: SecretRef | None = KEY, *, active: bool = True) -> AISettingsWritten:
     return AISettingsWritten("openai", active, base_url, "", "local", "", "standard", secret)
+
+
+@pytest.mark.parametrize(
+    ("decider", "facts"),
+    [
+        (PROMPTS, (WRITTEN, PromptWritten(B, "clustering", "two", 1), ARCHIVED)),
+        (
+            AUTHORS,
+            (
+                AuthorProfileWritten(B, "Bo", "", "dry", "en", True),
+                AuthorProfileWritten(A, "Al", "", "warm", "en", False),
+                AuthorProfileArchived(B, "Bo", "", "dry", "en"),
+            ),
+        ),
+        (
+            STRATEGIES,
+            (
+                StrategyWritten(A, "One", "", B, C, ("ideas",), {"intro": {"words": 100}}, True),
+                StrategyWritten(B, "Two", "", None, None, (), {}, False),
+                StrategyArchived(B, "Two", "", None, None, (), {}),
+            ),
+        ),
+    ],
+    ids=lambda given: getattr(given, "category", ""),
+)
+def test_a_snapshot_is_what_the_facts_say(decider: Decider[Any, Any], facts: tuple[Event, ...]) -> None:
+    state = decider.fold(facts, decider.initial)
+    assert decider.snapshot is not None
+    assert decider.snapshot.decode(decider.snapshot.encode(state).decode()) == state
 
 
 class TestAISettings:

@@ -77,6 +77,8 @@ def test_the_approved_version_is_what_is_ready_to_publish() -> None:
         (RENAMED, public.TaxonomyTermsChanged),
         (PUBLISHED, None),
         (failed(UUID(int=9)), None),
+        (tasks.TaskArchived(), public.TasksArchived),
+        (tasks.TaskRestored(), public.TasksRestored),
         (tasks.TaskStarted(OPERATION), None),
         (images.ImageArchived(image_id=ID), None),
     ],

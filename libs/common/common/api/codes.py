@@ -212,7 +212,7 @@ CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "RATE_LIMITED",
         429,
-        "More requests of a class than are allowed in a minute, or too many attempts to sign in.",
+        "More requests of a class than are allowed in a minute, or too many attempts to sign in or mails to an address.",
         "Wait as many seconds as `Retry-After` says; `RateLimit` tells beforehand what is left.",
     ),
     ErrorCode(

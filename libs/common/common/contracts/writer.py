@@ -41,6 +41,20 @@ class TasksChanged(Contract, frozen=True, kw_only=True):
     tasks: tuple[TaskItem, ...]
 
 
+@contract(by=("writer",), heard_by=("gateway",))
+class TasksArchived(Contract, frozen=True, kw_only=True):
+    """Gone from the lists; can be restored."""
+
+    task_ids: tuple[UUID, ...]
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class TasksRestored(Contract, frozen=True, kw_only=True):
+    """Back in the lists as they were."""
+
+    task_ids: tuple[UUID, ...]
+
+
 @contract(by=("writer",), heard_by=("planner", "gateway"))
 class TaskFailed(Contract, frozen=True, kw_only=True):
     task_id: UUID

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from common.api.runtime import RuntimeOf
+from common.crash_points import crash_point
 from common.database import Transaction
 from common.erasure.begin import ERASE_ACCOUNT
 from common.jobs.worker import JobHandler, NotYet, Work
@@ -35,10 +36,15 @@ def handler(runtime: RuntimeOf, forget: Forget = _nothing) -> JobHandler:
 
     async def run(work: Work) -> None:
         account_id = work.account_id
+        crash_point("erasure.before_secrets")
         await forget(account_id)
+        crash_point("erasure.after_secrets")
         bodies = await runtime.objects.of(account_id).clear()
+        crash_point("erasure.after_bodies")
         await _erase_events(runtime, account_id)
+        crash_point("erasure.after_facts")
         rows = await _erase_rows(runtime, account_id)
+        crash_point("erasure.after_rows")
         if not work.arguments.get("last"):
 
             async def once_more(tx: Transaction) -> None:
@@ -52,6 +58,7 @@ def handler(runtime: RuntimeOf, forget: Forget = _nothing) -> JobHandler:
                 )
 
             await runtime.database.run(account_id, once_more, work.meta)
+            crash_point("erasure.after_order")
         log.info("account_erased", account_id=str(account_id), rows=rows, bodies=bodies)
 
     return JobHandler(ERASE_ACCOUNT, run)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from common.api.runtime import RuntimeOf
 from common.contracts.operations import ObjectRef
+from common.crash_points import crash_point
 from common.database import Row, Transaction
 from common.export.decisions import EXPORT_PART, FinishPart, GiveUpPart, PartCommand
 from common.jobs.job import IMPORT, Job
@@ -65,6 +66,7 @@ def handler(runtime: RuntimeOf, exported: Exported) -> JobHandler:
             part, _ = await tx.load(EXPORT_PART, export_id)
         if part.ended:
             return
+        crash_point("export.before_rows")
         objects = runtime.objects.of(work.account_id)
         show = await exported.shown(runtime, work.account_id)
         with tempfile.TemporaryDirectory(prefix="igny8-export-") as directory:
@@ -76,8 +78,11 @@ def handler(runtime: RuntimeOf, exported: Exported) -> JobHandler:
                     async with runtime.database.transaction(work.account_id) as tx:
                         await _write_rows(tx, table, show, file, bodies)
                 await _write_bodies(objects, file, bodies)
+            crash_point("export.after_rows")
             written = await objects.put_file(path, MEDIA_TYPE)
+        crash_point("export.after_file")
         await _end(runtime, work, FinishPart(export_id, written))
+        crash_point("export.after_record")
 
     async def give_up(work: Work, error: BaseException) -> None:
         # The name alone: an error's text may quote what was being written.

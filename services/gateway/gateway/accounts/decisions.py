@@ -39,6 +39,7 @@ from gateway.accounts.events import (
     WordPress,
     evolve,
 )
+from gateway.accounts.snapshot import SNAPSHOT
 
 MOST_ACTIVE_SECTORS = 5
 """Of a site (PRODUCT §1)."""
@@ -500,4 +501,5 @@ ACCOUNT: Decider[AccountState, AccountCommand] = Decider(
             SectorRestored,
         )
     ),
+    snapshot=SNAPSHOT,
 )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from common.contracts.gateway import AccountStatus, Module, Role, SecretRef
 from common.eventsourcing.event import Event
+from rpds import HashTrieMap
 
 SiteActivity = Literal["active", "paused"]
 MODULES: Mapping[Module, bool] = {
@@ -221,9 +222,9 @@ class Account:
     slug: str
     status: AccountStatus
     name_cipher: str
-    sites: Mapping[UUID, Site] = field(default_factory=dict)
-    sectors: Mapping[UUID, Sector] = field(default_factory=dict)
-    members: Mapping[UUID, Member] = field(default_factory=dict)
+    sites: "HashTrieMap[UUID, Site]" = field(default_factory=HashTrieMap)
+    sectors: "HashTrieMap[UUID, Sector]" = field(default_factory=HashTrieMap)
+    members: "HashTrieMap[UUID, Member]" = field(default_factory=HashTrieMap)
     modules: Mapping[Module, bool] = field(default_factory=lambda: MODULES)
 
 
@@ -288,12 +289,12 @@ def evolve(state: AccountState, event: AccountEvent) -> AccountState:
 
 
 def _with_member(account: Account, user_id: UUID, member: Member) -> Account:
-    return replace(account, members={**account.members, user_id: member})
+    return replace(account, members=account.members.insert(user_id, member))
 
 
 def _with_site(account: Account, site_id: UUID, site: Site) -> Account:
-    return replace(account, sites={**account.sites, site_id: site})
+    return replace(account, sites=account.sites.insert(site_id, site))
 
 
 def _with_sector(account: Account, sector_id: UUID, sector: Sector) -> Account:
-    return replace(account, sectors={**account.sectors, sector_id: sector})
+    return replace(account, sectors=account.sectors.insert(sector_id, sector))

@@ -1,5 +1,6 @@
 """Routes of the model catalogue and the AI functions: everybody reads them, staff keep the catalogue."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -110,9 +111,13 @@ async def list_catalogue(caller: Caller, runtime: Runtime, page: Page, request: 
 
 @staff_router.post("/", status_code=201, summary="Add a model", response_model=Success[ModelOut])
 async def add_model(body: ModelIn, caller: Caller, runtime: Runtime) -> Answer:
-    fields = body.model_dump(exclude={"name"})
-    command = AddModel(body.name, Model(**_in_millionths(fields)))
-    return answer(await _save(runtime, caller, body.name, command), status=201)
+    model = Model(**_in_millionths(body.model_dump(exclude={"name"})))
+
+    async def added(_: Transaction) -> ModelCommand:
+        return AddModel(body.name, model)
+
+    row = await _save(runtime, caller, stable_id("ai model", body.name), added)
+    return answer(row, status=201)
 
 
 @staff_router.get("/{model_id}/", summary="A model", response_model=Success[ModelOut])
@@ -136,29 +141,37 @@ async def patch_model(model_id: UUID, body: ModelChanges, caller: Caller, runtim
 
 @staff_router.delete("/{model_id}/", status_code=204, summary="Take a model out of use")
 async def retire_model(model_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    async with runtime.database.transaction(None) as tx:
-        name = (await _row(tx, model_id))["name"]
-    await _save(runtime, caller, name, RetireModel(name))
+    async def retired(tx: Transaction) -> ModelCommand:
+        return RetireModel((await _row(tx, model_id))["name"])
+
+    await _save(runtime, caller, model_id, retired)
     return Response(status_code=204)
 
 
 async def _change(runtime: RuntimeOf, caller: CallerOf, model_id: UUID, body: ModelChanges) -> Answer:
     given = _in_millionths(body.model_dump(exclude_none=True))
-    async with runtime.database.transaction(None) as tx:
+
+    async def changed(tx: Transaction) -> ModelCommand:
         row = await _row(tx, model_id)
-    kept = {name: row[name] for name in ModelChanges.model_fields}
-    return answer(
-        await _save(runtime, caller, row["name"], ChangeModel(row["name"], Model(**{**kept, **given})))
-    )
+        kept = {name: row[name] for name in ModelChanges.model_fields}
+        return ChangeModel(row["name"], Model(**{**kept, **given}))
+
+    return answer(await _save(runtime, caller, model_id, changed))
 
 
-async def _save(runtime: RuntimeOf, caller: CallerOf, name: str, command: ModelCommand) -> dict[str, Any]:
-    model_id = stable_id("ai model", name)
+async def _save(
+    runtime: RuntimeOf,
+    caller: CallerOf,
+    model_id: UUID,
+    command_of: Callable[[Transaction], Awaitable[ModelCommand]],
+) -> dict[str, Any]:
+    """`command_of` reads what the command keeps, under the catalogue's lock. Raises 404 and 412."""
 
     async def work(tx: Transaction) -> Row:
         version = sa.select(ai_models.c.version).where(ai_models.c.id == model_id)
         await require_expected(tx, version, caller)
-        await tx.handle(MODELS, SYSTEM_ACCOUNT, command)
+        await tx.lock()
+        await tx.handle(MODELS, SYSTEM_ACCOUNT, await command_of(tx))
         return await _row(tx, model_id)
 
     return _shown(await runtime.database.run(SYSTEM_ACCOUNT, work, caller.meta))

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from common.eventsourcing.decider import Decider, DomainError
+import msgspec
+from common.eventsourcing.decider import Decider, DomainError, Snapshot
 from common.eventsourcing.event import EventTypes
+from rpds import HashTrieMap
 
 from gateway.authors.events import (
     Author,
@@ -86,11 +88,10 @@ def decide(command: AuthorCommand, authors: Authors) -> Sequence[AuthorEvent]:
             if author.archived:
                 return []
             archived = AuthorProfileArchived(id, *_fields(author))
-            heir = next(
-                (other for other, each in authors.by_id.items() if other != id and not each.archived), None
-            )
-            if not author.is_default or heir is None:
+            others = [other for other, each in authors.by_id.items() if other != id and not each.archived]
+            if not author.is_default or not others:
                 return [archived]
+            heir = min(others, key=lambda other: authors.by_id[other].made)
             return [archived, AuthorProfileWritten(heir, *_fields(authors.by_id[heir]), is_default=True)]
         case RestoreAuthor():
             author = _author(authors, id, archived_too=True)
@@ -120,10 +121,18 @@ def _author(authors: Authors, id: UUID, *, archived_too: bool = False) -> Author
     return author
 
 
+_KEPT = msgspec.json.Decoder(dict[UUID, Author])
+
 AUTHORS: Decider[Authors, AuthorCommand] = Decider(
     category="authors",
     initial=Authors(),
     evolve=evolve,
     decide=decide,
     types=EventTypes((AuthorProfileWritten, AuthorProfileArchived)),
+    # The stream grows with every change.
+    snapshot=Snapshot(
+        "authors.1",
+        lambda authors: msgspec.json.encode(dict(authors.by_id.items())),
+        lambda text: Authors(HashTrieMap(_KEPT.decode(text))),
+    ),
 )

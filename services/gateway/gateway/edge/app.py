@@ -19,6 +19,7 @@ from gateway.audit.log import AUDIT, SAFE, AuditLog, Entry, action_of, actor_of,
 from gateway.edge.acting import HEADER as ACT_AS
 from gateway.edge.acting import Acting
 from gateway.edge.callers import Callers, refuse_writes, require_module
+from gateway.edge.doubts import Doubts
 from gateway.edge.forwarder import ClientGone, Forwarder, end_to_end
 from gateway.edge.headers import RawHeaders, request_id_of, security_headers
 from gateway.edge.headers import header as _header
@@ -62,6 +63,7 @@ class Edge:
     ) -> None:
         self._own = own
         self._sockets = Sockets(self._identity, limits, live)
+        self._doubts = Doubts(limits)
         self._callers = callers
         self._keys = keys
         self._acting = acting
@@ -119,10 +121,10 @@ class Edge:
         self, scope: Scope, receive: Receive, answer: "_Answer", headers: RawHeaders, request_id: str
     ) -> None:
         target = route(scope["method"], scope["path"])
-        identity = await self._identity(headers, target, request_id)
+        address = scope["client"][0] if scope.get("client") else ""
+        identity = await self._identity(headers, target, request_id, address)
         kind = class_of(scope["method"], target.path)
         if kind is not None:
-            address = scope["client"][0] if scope.get("client") else ""
             answer.headers += await self._limits.count(kind, identity, address)
         if _header(headers, b"x-track-resources") == "1" and identity.role in TRACKING_ROLES:
             answer.track(Tracked(self._database, identity, scope["method"], scope["path"]))
@@ -206,15 +208,17 @@ class Edge:
 
         return heard
 
-    async def _identity(self, headers: RawHeaders, target: Route, request_id: str) -> Identity:
+    async def _identity(self, headers: RawHeaders, target: Route, request_id: str, address: str) -> Identity:
         if target.public is not None:
             return anonymous(target.public, request_id)
         given = {name: value.decode("latin-1") for name, value in headers}
         secret = presented_key(given)
-        if secret is not None:
-            identity = await self._keys.identify(secret, request_id)
-        else:
-            identity = await self._callers.identify(given.get(b"authorization", ""), request_id)
+        authorization = given.get(b"authorization", "")
+        async with self._doubts.examining(authorization if secret is None else secret, address):
+            if secret is not None:
+                identity = await self._keys.identify(secret, request_id)
+            else:
+                identity = await self._callers.identify(authorization, request_id)
         if (account := given.get(ACT_AS)) is not None:
             identity = await self._acting.on_behalf(identity, account)
         structlog.contextvars.bind_contextvars(

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from common.api.errors import ApiError
 from common.api.idempotency import LARGEST_BODY
 from common.auth.identity import Identity
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from starlette.types import Message, Receive
 
 from gateway.edge.headers import RawHeaders, header
-from gateway.windows import Windows, network_of
+from gateway.windows import Window, Windows, network_of
 
-Class = Literal["auth", "read", "write", "ai", "import", "webhook"]
-CLASSES: tuple[Class, ...] = ("auth", "read", "write", "ai", "import", "webhook")
+Class = Literal["auth", "read", "write", "ai", "import", "webhook", "failed"]
+CLASSES: tuple[Class, ...] = get_args(Class)
 PERIOD_SECONDS = 60
 
 LARGEST_IMPORT = 100_000_000
@@ -50,22 +50,36 @@ class Limits:
     async def count(self, of: Class, identity: Identity, address: str) -> RawHeaders:
         """The answer's `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers-10). Raises 429."""
         limit = RateLimitItemPerMinute(self.per_minute[of])
-        window = await self.windows.hit(limit, of, _caller(of, identity, address))
-        policy = f'"{of}";q={limit.amount};w={PERIOD_SECONDS}'
-        left = f'"{of}";r={window.remaining};t={window.reset_seconds}'
-        if window.allowed:
-            return [(b"ratelimit", left.encode()), (b"ratelimit-policy", policy.encode())]
-        raise ApiError(
-            "RATE_LIMITED",
-            f"At most {limit.amount} requests of class {of} a minute. Try again in {window.reset_seconds} seconds.",
-            status=429,
-            details={"class": of, "per_minute": limit.amount},
-            headers={
-                "RateLimit": left,
-                "RateLimit-Policy": policy,
-                "Retry-After": str(window.reset_seconds),
-            },
-        )
+        return _allowed(of, limit, await self.windows.hit(limit, of, _caller(of, identity, address)))
+
+    async def count_failed(self, address: str) -> None:
+        """One more credential from this address that is none. Raises 429."""
+        limit = RateLimitItemPerMinute(self.per_minute["failed"])
+        _allowed("failed", limit, await self.windows.hit(limit, "failed", _network(address)))
+
+    async def require_trusted(self, address: str) -> None:
+        """Raises 429 for an address that has sent as many credentials that are none as it may."""
+        limit = RateLimitItemPerMinute(self.per_minute["failed"])
+        _allowed("failed", limit, await self.windows.look(limit, "failed", _network(address)))
+
+
+def _allowed(of: Class, limit: RateLimitItem, window: Window) -> RawHeaders:
+    what = "with credentials that do not count" if of == "failed" else f"of class {of}"
+    policy = f'"{of}";q={limit.amount};w={PERIOD_SECONDS}'
+    left = f'"{of}";r={window.remaining};t={window.reset_seconds}'
+    if window.allowed:
+        return [(b"ratelimit", left.encode()), (b"ratelimit-policy", policy.encode())]
+    raise ApiError(
+        "RATE_LIMITED",
+        f"At most {limit.amount} requests {what} a minute. Try again in {window.reset_seconds} seconds.",
+        status=429,
+        details={"class": of, "per_minute": limit.amount},
+        headers={
+            "RateLimit": left,
+            "RateLimit-Policy": policy,
+            "Retry-After": str(window.reset_seconds),
+        },
+    )
 
 
 def _caller(of: Class, identity: Identity, address: str) -> str:
@@ -74,6 +88,10 @@ def _caller(of: Class, identity: Identity, address: str) -> str:
         return f"key:{identity.api_key_id}"
     if of != "auth" and identity.user_id is not None:
         return f"user:{identity.user_id}"
+    return _network(address)
+
+
+def _network(address: str) -> str:
     return f"address:{network_of(address)}"
 
 
@@ -90,7 +108,15 @@ def class_of(method: str, path: str) -> Class | None:
 
 def parse_limits(text: str) -> Mapping[Class, int]:
     """`write=120,ai=30` → requests a minute of every class, those of PRODUCT §8 where none are given. Raises ValueError."""
-    found: dict[Class, int] = {"auth": 10, "read": 600, "write": 120, "ai": 30, "import": 10, "webhook": 300}
+    found: dict[Class, int] = {
+        "auth": 10,
+        "read": 600,
+        "write": 120,
+        "ai": 30,
+        "import": 10,
+        "webhook": 300,
+        "failed": 60,
+    }
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, number = part.partition("=")
         wanted = next((known for known in CLASSES if known == name.strip()), None)

@@ -25,7 +25,8 @@ SAME_AS = "/api/v1/events/"
 BEARER = "bearer."
 """A page can send no header along: it offers the protocols `igny8` and this with its token. Addresses get into logs."""
 
-Identify = Callable[[RawHeaders, Route, str], Awaitable[Identity]]
+Identify = Callable[[RawHeaders, Route, str, str], Awaitable[Identity]]
+"""By headers, route, request id and the client's address."""
 
 
 class Sockets:
@@ -44,8 +45,10 @@ class Sockets:
         named = (REQUEST_ID.encode(), request_id.encode())
         await receive()  # that it wants to connect
 
+        address = scope["client"][0] if scope.get("client") else ""
+
         async def again() -> Identity:
-            identity = await self._identify(headers, route("GET", SAME_AS), request_id)
+            identity = await self._identify(headers, route("GET", SAME_AS), request_id, address)
             asked = ROUTES.asked("GET", SAME_AS)
             assert asked is not None
             CallerOf(identity, None, PATH).require(asked.permission)
@@ -55,7 +58,6 @@ class Sockets:
             if scope["path"].rstrip("/") != PATH:
                 raise not_found("WebSocket", scope["path"])
             identity = await again()
-            address = scope["client"][0] if scope.get("client") else ""
             limits = await self._limits.count("read", identity, address)
             self._live.require_room(identity.account_id)
             after = await self._live.beginning(identity.account_id, _last_seen(scope, headers))

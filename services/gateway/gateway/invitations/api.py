@@ -17,6 +17,7 @@ from common.database import Row, Transaction
 from common.ids import new_id
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from msgspec.structs import replace
 from pydantic import BaseModel, Field
 
 from gateway.accounts.decisions import ACCOUNT, SEES_GRANTED_SITES, AddMember
@@ -35,7 +36,7 @@ from gateway.invitations.events import InvitedRole, MemberInvited
 from gateway.invitations.jobs import SEND_INVITATION, purpose
 from gateway.invitations.views import ROWS, invitation_row, invitations
 from gateway.mailed import MailedToken
-from gateway.parts import Parts
+from gateway.parts import Parts, PartsOf
 from gateway.personal import Fields, email_index, normal_email
 from gateway.users import sessions
 from gateway.users.api import AsCookie, Body, Name, TokensOut, request_meta, signed_in, token_invalid
@@ -121,8 +122,9 @@ async def list_invitations(
 
 
 @router.post("/", status_code=201, summary="Invite somebody", response_model=Success[InvitationOut])
-async def invite(body: InvitationIn, caller: Caller, runtime: Runtime) -> Answer:
-    """The mail is sent at once; its link works for 7 days. Who is invited already is invited by `resend/`."""
+async def invite(body: InvitationIn, caller: Caller, runtime: Runtime, parts: Parts) -> Answer:
+    """The mail is sent at once; its link works for 7 days. Who is invited already is invited by `resend/`. An account
+    sends an address at most three an hour, however often it revokes them."""
     email = normal_email(body.email)
     _check_sites(body.role, body.site_ids)
     index = await email_index(runtime.secrets, email)
@@ -131,6 +133,7 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime) -> Answer
     cipher = fields.seal("email", email)
 
     async def work(tx: Transaction) -> Row:
+        await tx.lock()  # an invitation that is being accepted makes its e-mail a member's
         found = await find_by_email(tx, index)
         # Of a user of another account nothing is said: whoever reads that mailbox is told on accepting.
         if found is not None and found[0] == caller.account_id:
@@ -141,6 +144,7 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime) -> Answer
             index, cipher, body.role, _ordered(body.site_ids), await _end(tx), caller.user_id
         )
         if (await tx.handle(INVITATION, invitation_id, Invite(invited))).events:
+            await parts.throttle.invite(caller.account_id, index)
             await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=1)
         return await invitation_row(tx, invitation_id)
 
@@ -173,6 +177,7 @@ async def change_invitation(
 
     async def work(tx: Transaction) -> Row:
         await require_expected(tx, _version_of(invitation_id), caller)
+        await tx.lock()  # what a request leaves out stays as the last one made it
         row = await invitation_row(tx, invitation_id)
         role = body.role or row["role"]
         site_ids = row["site_ids"] if body.site_ids is None else body.site_ids
@@ -189,8 +194,8 @@ async def change_invitation(
 
 
 @router.delete("/{invitation_id}/", status_code=204, summary="Revoke an invitation")
-async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime) -> Response:
-    await _handle(runtime, caller, invitation_id, lambda _: RevokeInvitation())
+async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Response:
+    await _handle(runtime, caller, parts, invitation_id, lambda _: RevokeInvitation())
     return Response(status_code=204)
 
 
@@ -199,8 +204,9 @@ async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtim
     summary="Send it again, for another 7 days; the earlier link ends",
     response_model=Success[InvitationOut],
 )
-async def resend_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
-    row = await _handle(runtime, caller, invitation_id, ResendInvitation)
+async def resend_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Answer:
+    """At most three mails an hour, the first one counted."""
+    row = await _handle(runtime, caller, parts, invitation_id, ResendInvitation)
     return answer(_shown(row, Fields(await runtime.secrets.data_key(caller.account_id), invitation_id)))
 
 
@@ -244,7 +250,8 @@ async def accept(body: AcceptIn, runtime: Runtime, parts: Parts, request: Reques
         invited = await invitation_row(tx, token.subject_id)
         member = AddMember(user_id, invited["role"], tuple(invited["site_ids"]))
         await tx.handle(ACCOUNT, token.account_id, member)
-        await tx.handle(USER, user_id, RegisterUser(user))
+        registered = replace(user, role=invited["role"])
+        await tx.handle(USER, user_id, RegisterUser(registered))
         await noted_with(tx, request, user_id)
         return await sessions.begin(tx, user_id, new_id())
 
@@ -257,7 +264,9 @@ async def accept(body: AcceptIn, runtime: Runtime, parts: Parts, request: Reques
     return signed_in(parts, refresh, body.cookie, status=201, user_id=user_id, account_id=token.account_id)
 
 
-async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, command_of: Any) -> Row:
+async def _handle(
+    runtime: RuntimeOf, caller: CallerOf, parts: PartsOf, invitation_id: UUID, command_of: Any
+) -> Row:
     """`command_of` makes the command of the time at which a mail that is sent now ends."""
 
     async def work(tx: Transaction) -> Row:
@@ -267,8 +276,9 @@ async def _handle(runtime: RuntimeOf, caller: CallerOf, invitation_id: UUID, com
         if (await tx.handle(INVITATION, invitation_id, command)).events and isinstance(
             command, ResendInvitation
         ):
-            sending = (await invitation_row(tx, invitation_id))["sending"]
-            await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=sending)
+            row = await invitation_row(tx, invitation_id)
+            await parts.throttle.invite(caller.account_id, row["email_index"])
+            await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=row["sending"])
         return await invitation_row(tx, invitation_id)
 
     return await runtime.database.run(caller.account_id, work, caller.meta)

@@ -26,6 +26,8 @@ PLANNED = (
 WRITTEN = (
     writer.TasksCreated,
     writer.TasksChanged,
+    writer.TasksArchived,
+    writer.TasksRestored,
     writer.TaskFailed,
     writer.ContentChanged,
     writer.ContentSubmittedForReview,
@@ -150,6 +152,10 @@ def _written(event: Heard[Any]) -> list[Entry]:
                 )
                 for each in tasks
             ]
+        case writer.TasksArchived(task_ids=ids):
+            return [Entry(kind="task", id=id, guard=guard, archived=True) for id in ids]
+        case writer.TasksRestored(task_ids=ids):
+            return [Entry(kind="task", id=id, guard=guard, archived=False) for id in ids]
         case writer.TaskFailed(task_id=id):
             return [Entry(kind="task", id=id, guard=guard, status="failed")]
         case writer.ContentArchived(content_id=id):

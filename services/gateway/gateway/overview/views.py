@@ -30,6 +30,11 @@ _MERGED = (
 SEARCHED = ("keyword", "cluster", "idea", "task", "content")
 QUIET = ("CreditsDeducted",)
 """Heard and counted, but nothing a person would call an activity of its own."""
+ACTIVITY_KEPT = "90 days"
+"""Before the newest event of the account, not before now: so the tables follow from the facts alone. A dashboard shows
+the newest hundred at most."""
+ENDED_AT_ONCE = 1_000
+"""Of an account that was silent for months all of it is too old at once: it goes with the next events."""
 
 entries = sa.Table(
     "overview_entries",
@@ -188,12 +193,22 @@ WITH new AS (
         coalesce(e.text, e.label), %(count)s
     FROM (SELECT %(kind)s::text AS kind, %(id)s::uuid AS id) AS about
     LEFT JOIN overview_entries e ON e.account_id = %(account)s AND e.kind = about.kind AND e.id = about.id
+    WHERE NOT EXISTS (SELECT FROM overview_positions p
+        WHERE p.account_id = %(account)s AND p.said_at - %(kept)s::interval >= %(at)s)
     ON CONFLICT DO NOTHING RETURNING source, said_at
 )
 INSERT INTO overview_positions AS p (account_id, source, events, said_at)
 SELECT %(account)s, source, 1, said_at FROM new
 ON CONFLICT (account_id, source) DO UPDATE SET
     events = p.events + 1, said_at = greatest(p.said_at, excluded.said_at)
+"""
+"""What is too old to be kept is not counted either: its row is the memory that it was counted already."""
+
+_END = """
+DELETE FROM overview_activity WHERE account_id = %(account)s AND event_id = ANY (ARRAY(
+    SELECT event_id FROM overview_activity WHERE account_id = %(account)s AND said_at <= (
+        SELECT max(p.said_at) - %(kept)s::interval FROM overview_positions p WHERE p.account_id = %(account)s
+    ) ORDER BY said_at, event_id LIMIT %(most)s))
 """
 
 
@@ -220,7 +235,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
             "kind": about.kind if about else None,
             "id": about.id if about else None,
         }
-        await sql.execute(_NOTE, stamp | note)
+        await sql.execute(_NOTE, stamp | note | {"kept": ACTIVITY_KEPT})
+        ended = {"account": fact.account_id, "kept": ACTIVITY_KEPT, "most": ENDED_AT_ONCE}
+        await sql.execute(_END, ended)
 
 
 def _row(entry: Entry, account_id: UUID) -> dict[str, object]:

@@ -1,12 +1,12 @@
 """What can happen to the prompts of an account, and what is then true. A stream per account."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 from uuid import UUID
 
 from common.contracts.settings import PromptType
 from common.eventsourcing.event import Event
+from rpds import HashTrieMap
 
 
 class PromptWritten(Event, frozen=True):
@@ -49,7 +49,7 @@ class Prompt:
 class Prompts:
     """All prompts of an account by their id; of those not archived each has a type of its own."""
 
-    by_id: Mapping[UUID, Prompt] = field(default_factory=dict)
+    by_id: "HashTrieMap[UUID, Prompt]" = field(default_factory=HashTrieMap)
 
     def of_type(self, type: PromptType) -> UUID | None:
         """The prompt in force."""
@@ -61,7 +61,8 @@ class Prompts:
 def evolve(prompts: Prompts, event: PromptEvent) -> Prompts:
     match event:
         case PromptWritten(id, type, value, number) | PromptRestored(id, type, value, number):
-            return replace(prompts, by_id={**prompts.by_id, id: Prompt(type, value, number)})
+            return replace(prompts, by_id=prompts.by_id.insert(id, Prompt(type, value, number)))
         case PromptArchived(id, type, value, number):
-            return replace(prompts, by_id={**prompts.by_id, id: Prompt(type, value, number, archived=True)})
+            prompt = Prompt(type, value, number, archived=True)
+            return replace(prompts, by_id=prompts.by_id.insert(id, prompt))
     assert_never(event)

@@ -1,12 +1,12 @@
 """What can happen to the strategies of an account, and what is then true. A stream per account."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 from uuid import UUID
 
 from common.contracts.settings import PromptType
 from common.eventsourcing.event import Event
+from rpds import HashTrieMap
 
 
 class StrategyWritten(Event, frozen=True):
@@ -53,7 +53,7 @@ class Strategy:
 class Strategies:
     """All strategies of an account; of each sector, and of the account as a whole, at most one is active."""
 
-    by_id: Mapping[UUID, Strategy] = field(default_factory=dict)
+    by_id: "HashTrieMap[UUID, Strategy]" = field(default_factory=HashTrieMap)
 
     def active(self, sector_id: UUID | None) -> UUID | None:
         """The active one of that very sector, or of the account for None."""
@@ -70,4 +70,4 @@ def evolve(strategies: Strategies, event: StrategyEvent) -> Strategies:
             strategy = Strategy(name, description, site_id, sector_id, types, logic, archived=True)
         case _:
             assert_never(event)
-    return replace(strategies, by_id={**strategies.by_id, id: strategy})
+    return replace(strategies, by_id=strategies.by_id.insert(id, strategy))

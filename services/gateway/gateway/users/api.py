@@ -338,7 +338,11 @@ async def change_me(body: ProfileIn, caller: Caller, runtime: Runtime) -> Answer
     command = ChangeProfile(sealed("first_name", body.first_name), sealed("last_name", body.last_name))
 
     async def work(tx: Transaction) -> None:
-        place = await _chosen_place(tx, body, user, caller)
+        await tx.lock()  # a sector that is chosen alone is one of the site chosen last
+        now = await user_row(tx, user_id)
+        if now is None:
+            raise not_found("User", user_id)
+        place = await _chosen_place(tx, body, now, caller)
         if place is not None:
             await tx.handle(USER, user_id, place)
         await tx.handle(USER, user_id, command)

@@ -1,5 +1,7 @@
 """Limits on guessing passwords and on having mails sent: per address, and per e-mail whatever the address."""
 
+from uuid import UUID
+
 from common.api.errors import ApiError
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
@@ -12,6 +14,8 @@ FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15)
 
 RESETS_PER_EMAIL = RateLimitItemPerHour(5)
 """Mails that somebody else can have sent to one mailbox."""
+INVITATIONS_PER_EMAIL = RateLimitItemPerHour(3)
+"""Of one account: the first, one that was lost, and one that went to the wrong folder."""
 
 
 class LoginThrottle:
@@ -33,6 +37,10 @@ class LoginThrottle:
         """Count a wish for a reset mail; raises 429 with Retry-After, registered or not."""
         _require(await self._windows.hit(PER_ADDRESS, "login", network_of(address)))
         _require(await self._windows.hit(RESETS_PER_EMAIL, "reset", email_index))
+
+    async def invite(self, account_id: UUID, email_index: str) -> None:
+        """Count a mail with an invitation; raises 429 with Retry-After."""
+        _require(await self._windows.hit(INVITATIONS_PER_EMAIL, "invitation", str(account_id), email_index))
 
     async def forgive(self, email_index: str) -> None:
         """Who reads the mailbox has proved more than a password: earlier guesses lock nobody out."""
