@@ -568,6 +568,42 @@ def test_the_accounts_that_staff_look_after(stage: Stage, staff: Client, owner: 
     assert refusal(owner.admin.accounts.change, id, m.StatusIn(status="active")) == (403, "FORBIDDEN")
 
 
+def test_credits_that_staff_give_and_take_back(stage: Stage, staff: Client, owner: Client) -> None:
+    client, made, _ = stage.tenant("Adjusted")
+    adjustments, id = staff.admin.adjustments, made.account_id
+
+    trial = wait_for(lambda: client.billing.credits.balance().balance, what="the trial has its credits")
+    given = adjustments.create(m.AdjustmentIn(account=id, amount=2.5, reason="An outage"))
+    assert (given.amount, given.balance_after) == (2.5, trial + 2.5)
+    taken = adjustments.create(m.AdjustmentIn(account=id, amount=-trial - 0.125, reason="Given twice"))
+    assert adjustments.get(taken.id) == taken
+    assert {each.id for each in adjustments.list(account=id).every()} == {given.id, taken.id}
+    assert client.billing.credits.balance().balance == 2.375
+    assert {each.reference for each in client.billing.transactions.list(type="adjustment").every()} >= {
+        str(given.id),
+        str(taken.id),
+    }
+    too_much = m.AdjustmentIn(account=id, amount=-3, reason="All of it")
+    assert refusal(adjustments.create, too_much) == (402, "INSUFFICIENT_CREDITS")
+    denied = owner.admin.adjustments
+    for call in (denied.list, lambda: denied.get(given.id), lambda: denied.create(too_much)):
+        assert refusal(call) == (403, "FORBIDDEN")
+
+
+def test_the_prices_that_staff_publish(staff: Client, owner: Client) -> None:
+    cards = staff.admin.rate_cards
+    (newest, *_) = cards.list().results
+    same = m.RateCardIn.model_validate(newest.model_dump(exclude={"version", "published_at"}))
+    card = same.model_copy(update={"image_by_model": {**newest.image_by_model, "walked": 3.5}})
+    made = cards.create(card)
+    assert (made.version, made.image_by_model["walked"]) == (newest.version + 1, 3.5)
+    assert cards.get(str(made.version)) == made
+    assert owner.billing.rate_card().image_by_model == made.image_by_model
+    for call in (owner.admin.rate_cards.list, lambda: owner.admin.rate_cards.create(card)):
+        assert refusal(call) == (403, "FORBIDDEN")
+    assert refusal(owner.admin.rate_cards.get, "1") == (403, "FORBIDDEN")
+
+
 def test_the_keys_of_the_platform(staff: Client) -> None:
     keys = staff.admin.platform_keys
     assert len(keys.list().results) == 3

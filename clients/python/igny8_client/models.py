@@ -60,6 +60,29 @@ class ActivityOut(Shown):
     """How many things it is about."""
 
 
+class AdjustmentIn(Body):
+    """`amount` is what is given; a negative one is taken back."""
+
+    account: UUID
+    amount: float
+    """Credits, with at most three decimals."""
+    reason: str
+    """The account reads it in its transactions."""
+
+
+class AdjustmentOut(Shown):
+    """`version` is that of the account's wallet after it."""
+
+    id: UUID
+    account: UUID
+    amount: float
+    balance_after: float
+    reason: str
+    created_by: str
+    version: int
+    created_at: dt.datetime
+
+
 class ApiKeyChanges(Body):
     """What is left out stays as it is."""
 
@@ -1237,6 +1260,26 @@ class PublishOut(Shown):
     integration_id: UUID
 
 
+class RateCardIn(Body):
+    """Credits. Content costs `content_per_unit` for `words_per_unit` words, rounded up to `content_step`."""
+
+    clustering: float
+    """Credits, with at most three decimals."""
+    ideas_per_cluster: float
+    """Credits, with at most three decimals."""
+    content_per_unit: float
+    """Credits, with at most three decimals."""
+    words_per_unit: int
+    content_step: float
+    """Credits, with at most three decimals, and more than 0."""
+    content_minimum: float
+    """Credits, with at most three decimals."""
+    image_prompt: float
+    """Credits, with at most three decimals."""
+    image_by_model: dict[str, Any]
+    """With a price for `local`."""
+
+
 class RateCardOut(Shown):
     """Credits. Content costs `content_per_unit` for `words_per_unit` words, rounded up to `content_step`."""
 
@@ -1493,6 +1536,19 @@ class StaffAccountOut(Shown):
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
+
+
+class StaffRateCardOut(Shown):
+    version: int
+    clustering: float
+    ideas_per_cluster: float
+    content_per_unit: float
+    words_per_unit: int
+    content_step: float
+    content_minimum: float
+    image_prompt: float
+    image_by_model: dict[str, float]
+    published_at: dt.datetime
 
 
 class StatusChange(Body):

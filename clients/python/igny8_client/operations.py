@@ -980,6 +980,51 @@ class AdminAccounts:
         )
 
 
+class AdminAdjustments:
+    """`admin/adjustments/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        account: Id | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.AdjustmentOut]:
+        """What staff have given and taken back."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/adjustments/",
+                query={
+                    "account": account,
+                    "page": page,
+                    "page_size": page_size,
+                    "ordering": ordering,
+                    "cursor": cursor,
+                },
+            ),
+            m.AdjustmentOut,
+        )
+
+    def create(self, body: m.AdjustmentIn, *, idempotency_key: str | None = None) -> m.AdjustmentOut:
+        """Give credits to an account, or take some back.
+
+        What is reserved for running operations stays: 402 where fewer credits are available than are to be taken.
+        """
+        return self._connection.one(
+            Call("POST", "admin/adjustments/", body=body, idempotency_key=idempotency_key), m.AdjustmentOut
+        )
+
+    def get(self, adjustment_id: Id) -> m.AdjustmentOut:
+        """An adjustment."""
+        return self._connection.one(Call("GET", f"admin/adjustments/{adjustment_id}/"), m.AdjustmentOut)
+
+
 class AdminAiModels:
     """`admin/ai_models/`"""
 
@@ -1043,6 +1088,46 @@ class AdminPlatformKeys:
     def list(self) -> Page[m.SettingsOut]:
         """The platform's AI settings."""
         return self._connection.page(Call("GET", "admin/platform-keys/"), m.SettingsOut)
+
+
+class AdminRateCards:
+    """`admin/rate_cards/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.StaffRateCardOut]:
+        """All rate cards."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/rate-cards/",
+                query={"page": page, "page_size": page_size, "ordering": ordering, "cursor": cursor},
+            ),
+            m.StaffRateCardOut,
+        )
+
+    def create(self, body: m.RateCardIn, *, idempotency_key: str | None = None) -> m.StaffRateCardOut:
+        """Publish the next rate card.
+
+        From now on operations are reserved and settled by it; those on their way by the one they were reserved with.
+
+        Publishing the prices that are in force anyway changes nothing.
+        """
+        return self._connection.one(
+            Call("POST", "admin/rate-cards/", body=body, idempotency_key=idempotency_key), m.StaffRateCardOut
+        )
+
+    def get(self, version: Id) -> m.StaffRateCardOut:
+        """A rate card."""
+        return self._connection.one(Call("GET", f"admin/rate-cards/{version}/"), m.StaffRateCardOut)
 
 
 class AuthApiKeys:
@@ -2536,8 +2621,10 @@ class Admin:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.accounts = AdminAccounts(connection)
+        self.adjustments = AdminAdjustments(connection)
         self.ai_models = AdminAiModels(connection)
         self.platform_keys = AdminPlatformKeys(connection)
+        self.rate_cards = AdminRateCards(connection)
 
     def industries_import(self, file: Upload, *, idempotency_key: str | None = None) -> m.Imported:
         """Import industries and sectors.

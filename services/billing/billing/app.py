@@ -1,5 +1,7 @@
 """Billing, put together."""
 
+from contextlib import suppress
+
 from common.api.runtime import RuntimeOf
 from common.database import Database, Transaction
 from common.erasure import jobs as erasure
@@ -11,9 +13,10 @@ from common.messaging.reactions import Reactions
 from common.replicas import accounts, models
 from common.service import Service
 
+from billing.adjustments import api as adjustments_api
 from billing.model import MODEL
 from billing.rates import api as rates_api
-from billing.rates.decisions import RATES, PublishRateCard
+from billing.rates.decisions import RATES, CardOutdated, PublishedCardChanged, PublishRateCard
 from billing.rates.default_card import DEFAULT_CARD
 from billing.wallets import api as wallets_api
 from billing.wallets import jobs
@@ -21,10 +24,11 @@ from billing.wallets.reactions import reactions
 
 
 async def publish_default_card(database: Database) -> None:
-    """Once per version of the card; an older default than what is published changes nothing."""
+    """Once per version of the card; where staff have published cards of their own as that version or later, theirs count."""
 
     async def work(tx: Transaction) -> None:
-        await tx.handle(RATES, SYSTEM_ACCOUNT, PublishRateCard(DEFAULT_CARD))
+        with suppress(PublishedCardChanged, CardOutdated):
+            await tx.handle(RATES, SYSTEM_ACCOUNT, PublishRateCard(DEFAULT_CARD))
 
     await database.run(SYSTEM_ACCOUNT, work)
 
@@ -37,7 +41,7 @@ SERVICE = Service(
     name="billing",
     model=MODEL,
     reactions=Reactions().include([accounts.reactions, erasures, exports, models.reactions, reactions]),
-    routers=(wallets_api.router, rates_api.router),
+    routers=(wallets_api.router, rates_api.router, rates_api.staff_router, adjustments_api.router),
     jobs=lambda runtime: (
         jobs.handler(runtime.database),
         erasure.handler(runtime),

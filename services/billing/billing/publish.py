@@ -16,6 +16,7 @@ from billing.wallets.events import (
     CreditsRefused,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     CreditsWrittenOff,
     WalletEvent,
 )
@@ -80,6 +81,14 @@ def publish(fact: Recorded[Event]) -> Contract | None:
         case CreditsWrittenOff():
             return said.CreditsWrittenOff(
                 operation_id=event.operation_id, item_id=event.item_id, amount=event.amount
+            )
+        case CreditsWithdrawn():
+            return said.CreditsGranted(
+                grant_id=event.adjustment_id,
+                kind="adjustment",
+                amount=-event.amount,
+                balance=event.balance,
+                available=event.available,
             )
         case ExportPartWritten() | ExportPartGivenUp():
             return publish_part(event)

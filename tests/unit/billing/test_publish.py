@@ -7,7 +7,7 @@ from billing.model import MODEL
 from billing.publish import publish
 from billing.rates.default_card import DEFAULT_CARD
 from billing.rates.events import RateCardPublished
-from billing.wallets.events import CreditsWrittenOff
+from billing.wallets.events import CreditsWrittenOff, Share
 from common.contracts import Contract, spec_of
 from common.contracts import billing as said
 from common.contracts.export import ExportPartFailed, ExportPartReady
@@ -16,6 +16,7 @@ from common.eventsourcing.event import Event, Meta, Recorded
 from common.export.events import ExportPartGivenUp, ExportPartWritten
 
 from tests.unit.billing.wallet_facts import (
+    ADJUSTMENT,
     GRANT,
     I1,
     LATER,
@@ -28,6 +29,7 @@ from tests.unit.billing.wallet_facts import (
     refused,
     released,
     reserved,
+    withdrawn,
     words,
 )
 
@@ -72,6 +74,12 @@ PUBLIC: list[tuple[Event, Contract]] = [
     (
         CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
         said.CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
+    ),
+    (
+        withdrawn(2, balance=3, available=1, shares=(Share(GRANT, 2),)),
+        said.CreditsGranted(
+            grant_id=ADJUSTMENT, kind="adjustment", amount=-2, balance=3, available=1, expires_at=None
+        ),
     ),
     (ExportPartWritten(I1, PART), ExportPartReady(export_id=I1, part=PART)),
     (ExportPartGivenUp(I1, "away"), ExportPartFailed(export_id=I1, reason="away")),

@@ -35,6 +35,8 @@ class RateCardPublished(Contract, frozen=True, kw_only=True):
 
 @contract(by=("billing",), heard_by=("planner", "writer"))
 class CreditsGranted(Contract, frozen=True, kw_only=True):
+    """An `adjustment` may have a negative `amount`: staff took credits back."""
+
     grant_id: UUID
     kind: GrantKind
     amount: Millicredits
