@@ -14,7 +14,12 @@ from common.replicas import accounts, models
 from common.service import Service
 
 from billing.adjustments import api as adjustments_api
+from billing.entitlements import jobs as entitlements_jobs
+from billing.entitlements.reactions import reactions as entitlements
 from billing.model import MODEL
+from billing.plans import api as plans_api
+from billing.plans.decisions import PLANS, ShipPlans
+from billing.plans.default_plans import DEFAULT_PLANS
 from billing.rates import api as rates_api
 from billing.rates.decisions import RATES, CardOutdated, PublishedCardChanged, PublishRateCard
 from billing.rates.default_card import DEFAULT_CARD
@@ -33,17 +38,38 @@ async def publish_default_card(database: Database) -> None:
     await database.run(SYSTEM_ACCOUNT, work)
 
 
+async def ship_plans(database: Database) -> None:
+    """Once per version of the plans; what staff have changed stays as they made it."""
+
+    async def work(tx: Transaction) -> None:
+        if (await tx.handle(PLANS, SYSTEM_ACCOUNT, ShipPlans(DEFAULT_PLANS))).events:
+            for slug in DEFAULT_PLANS:
+                await tx.defer(entitlements_jobs.APPLY_PLAN, slug=slug)
+
+    await database.run(SYSTEM_ACCOUNT, work)
+
+
 async def _on_start(runtime: RuntimeOf) -> None:
     await publish_default_card(runtime.database)
+    await ship_plans(runtime.database)
 
 
 SERVICE = Service(
     name="billing",
     model=MODEL,
-    reactions=Reactions().include([accounts.reactions, erasures, exports, models.reactions, reactions]),
-    routers=(wallets_api.router, rates_api.router, rates_api.staff_router, adjustments_api.router),
+    reactions=Reactions().include(
+        [accounts.reactions, erasures, exports, models.reactions, reactions, entitlements]
+    ),
+    routers=(
+        wallets_api.router,
+        rates_api.router,
+        rates_api.staff_router,
+        plans_api.router,
+        adjustments_api.router,
+    ),
     jobs=lambda runtime: (
         jobs.handler(runtime.database),
+        entitlements_jobs.handler(runtime.database),
         erasure.handler(runtime),
         export.handler(runtime, export.all_of(MODEL)),
     ),

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -110,10 +110,17 @@ class Billing:
         return await self._client.post(path, json=body, headers=self._identity(account, role))
 
     async def staff(
-        self, method: str, path: str, body: Any = None, role: str = "developer", key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: str = "developer",
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """A request below `admin/` by somebody of the system account."""
-        headers = self._identity(Account(SYSTEM_ACCOUNT, STAFF), role)
+        headers = {**self._identity(Account(SYSTEM_ACCOUNT, STAFF), role), **(headers or {})}
         if key is not None:
             headers["Idempotency-Key"] = key
         return await self._client.request(

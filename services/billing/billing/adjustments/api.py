@@ -91,11 +91,7 @@ async def adjust(body: AdjustmentIn, caller: Caller, runtime: Runtime) -> Answer
         command = WithdrawCredits(adjustment_id, -amount, body.reason, actor)
 
     async def work(tx: Transaction) -> Row:
-        if (
-            await tx.first(sa.select(replica_accounts.c.slug).where(replica_accounts.c.slug.is_not(None)))
-            is None
-        ):
-            raise not_found("Account", body.account)
+        await require_account(tx, body.account)
         await handle(tx, command)
         return await _row(tx, adjustment_id)
 
@@ -107,6 +103,13 @@ async def adjust(body: AdjustmentIn, caller: Caller, runtime: Runtime) -> Answer
 async def get_adjustment(adjustment_id: UUID, caller: Caller, runtime: Runtime) -> Answer:
     async with runtime.database.transaction(None) as tx:
         return answer(_shown(await _row(tx, adjustment_id)))
+
+
+async def require_account(sql: Sql, account_id: UUID) -> None:
+    """In a transaction of the account. Raises 404 for one that billing has not heard of, or that was erased."""
+    known = sa.select(replica_accounts.c.slug).where(replica_accounts.c.slug.is_not(None))
+    if await sql.first(known) is None:
+        raise not_found("Account", account_id)
 
 
 async def _row(sql: Sql, adjustment_id: UUID) -> Row:
