@@ -244,11 +244,7 @@ async def test_views_applied_twice_change_nothing(shipped: Billing, account: Acc
         query = f"SELECT * FROM {view.PROJECTION.tables[0].name} ORDER BY 1"
         async with shipped.database.transaction(owner) as tx:
             before = await tx.all(query)
-            facts = [
-                fact
-                for fact in await stored(tx, shipped.database.model.types)
-                if fact.stream.startswith(decider.category)
-            ]
+            facts = await stored(tx, decider.types, f"{decider.category}-%")
             assert len(facts) > 1
             await view.apply(tx, facts)
             for fact in facts:
