@@ -25,6 +25,7 @@ from proving.load import Ledger, Tenant, finish
 from proving.oracle import Disturbance, Evidence, Finding, judge, repeated_calls, settled
 from proving.orders import Orders
 from proving.outcome import Outcome, percentile
+from proving.unlimited import lift_limits
 from tests.parts.fake_ai import FakeAI
 from tests.parts.kafka import RealKafka
 from tests.parts.ports import DeadlineMissed, wait_for
@@ -157,8 +158,11 @@ class Arena:
         self._prober = Tenant(TENANTS, stack.url, folder, self.ledger)
 
     def open(self) -> None:
-        for tenant in (*self.tenants, self._prober):
+        everybody = (*self.tenants, self._prober)
+        for tenant in everybody:
             tenant.register()
+        accounts = [tenant.account_id for tenant in everybody]
+        lift_limits(self.product, self._prober.login, self._prober.account_id, accounts)
         for tenant in self.tenants:
             tenant.start()
 

@@ -78,6 +78,10 @@ WITHIN_BALANCE = Promise("Credits", "No credit is promised twice or spent beyond
 FAIR_PRICE = Promise(
     "Credits", "Only delivered work is charged: once, at the agreed price, at most its maximum."
 )
+WITHIN_PLAN = Promise(
+    "Credits",
+    "Of users, sites and keywords an account makes as many as its plan allows, however many are asked for at once.",
+)
 RUNS = Promise("Pipelines", "A run counts each item and each price once, in whatever order it hears of them.")
 PAID_ONCE = Promise("AI", "A provider is paid once for a finished step, whatever crashes afterwards.")
 NOT_SWALLOWED = Promise("AI", "A provider's failure is repeated in bounds, then told; it is never swallowed.")
@@ -1001,6 +1005,36 @@ DEFECTS: tuple[Defect, ...] = (
         "return [ItemSucceeded(item_id)] if item_id in state.open_items else []",
         "return [ItemSucceeded(item_id)]",
         "tests/unit/common/ai/test_operation_decisions.py::test_each_item_ends_once",
+    ),
+    Defect(
+        "invited-without-the-lock",
+        WITHIN_PLAN,
+        "users are counted before the account is locked, so that several count the same",
+        "services/gateway/gateway/invitations/api.py",
+        "        await tx.lock()  # so that nobody else is invited between the count and the invitation\n",
+        "",
+        f"{_GATEWAY_TESTS}/test_gateway_limits.py"
+        "::test_of_20_racing_invitations_as_many_as_there_is_room_for_are_made",
+    ),
+    Defect(
+        "sites-without-limit",
+        WITHIN_PLAN,
+        "a site is added without asking for the limit",
+        "services/gateway/gateway/accounts/api.py",
+        "if isinstance(asked, AddSite | RestoreSite):",
+        "if isinstance(asked, RestoreSite):",
+        f"{_GATEWAY_TESTS}/test_gateway_limits.py"
+        "::test_of_20_racing_sites_as_many_as_the_plan_allows_are_made",
+    ),
+    Defect(
+        "import-above-the-limit",
+        WITHIN_PLAN,
+        "an import does not look how much room there is",
+        "services/planner/planner/imports/jobs.py",
+        "fit = len(new) if limit is None else max(0, limit - used)",
+        "fit, limit = len(new), None",
+        "tests/integration/planner/test_planner_limits.py"
+        "::test_an_import_brings_what_there_is_room_for_and_names_the_rest",
     ),
     Defect(
         "run-outcome-counted-twice",

@@ -62,6 +62,10 @@ class TenantClient(PatientClient):
         tokens = self.post("auth/login/", {"email": email, "password": password})
         self._http.headers["Authorization"] = f"Bearer {tokens['access']}"
 
+    def act_as(self, account_id: UUID) -> None:
+        """As staff, on that account from now on."""
+        self._http.headers["X-Act-As-Account"] = str(account_id)
+
 
 class Tenant:
     """One account, working in a thread of its own from `start` to `stop`."""
@@ -74,7 +78,7 @@ class Tenant:
         self._file = _keywords(folder, number)
         self._ledger = ledger
         self._wordpress = wordpress
-        self._login: dict[str, str] = {}
+        self.login: dict[str, str] = {}
         self._signed_in = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
@@ -84,11 +88,11 @@ class Tenant:
 
     def register(self) -> None:
         """Before any fault: a registration is the one request that cannot be repeated blindly."""
-        self._login = {
+        self.login = {
             "email": f"prove-{secrets.token_hex(6)}@example.com",
             "password": f"Prove-{secrets.token_urlsafe(12)}-1a",
         }
-        account = self._client.register(**self._login, account_name=self.name)
+        account = self._client.register(**self.login, account_name=self.name)
         self._signed_in = time.monotonic()
         self.account_id = UUID(account["account_id"])
 
@@ -173,7 +177,7 @@ class Tenant:
 
     def _stay_signed_in(self) -> None:
         if time.monotonic() - self._signed_in > TOKEN_SECONDS:
-            self._client.sign_in(**self._login)
+            self._client.sign_in(**self.login)
             self._signed_in = time.monotonic()
 
 

@@ -568,6 +568,96 @@ def test_the_accounts_that_staff_look_after(stage: Stage, staff: Client, owner: 
     assert refusal(owner.admin.accounts.change, id, m.StatusIn(status="active")) == (403, "FORBIDDEN")
 
 
+def test_credits_that_staff_give_and_take_back(stage: Stage, staff: Client, owner: Client) -> None:
+    client, made, _ = stage.tenant("Adjusted")
+    adjustments, id = staff.admin.adjustments, made.account_id
+
+    trial = wait_for(lambda: client.billing.credits.balance().balance, what="the trial has its credits")
+    given = adjustments.create(m.AdjustmentIn(account=id, amount=2.5, reason="An outage"))
+    assert (given.amount, given.balance_after) == (2.5, trial + 2.5)
+    taken = adjustments.create(m.AdjustmentIn(account=id, amount=-trial - 0.125, reason="Given twice"))
+    assert adjustments.get(taken.id) == taken
+    assert {each.id for each in adjustments.list(account=id).every()} == {given.id, taken.id}
+    assert client.billing.credits.balance().balance == 2.375
+    assert {each.reference for each in client.billing.transactions.list(type="adjustment").every()} >= {
+        str(given.id),
+        str(taken.id),
+    }
+    too_much = m.AdjustmentIn(account=id, amount=-3, reason="All of it")
+    assert refusal(adjustments.create, too_much) == (402, "INSUFFICIENT_CREDITS")
+    denied = owner.admin.adjustments
+    for call in (denied.list, lambda: denied.get(given.id), lambda: denied.create(too_much)):
+        assert refusal(call) == (403, "FORBIDDEN")
+
+
+def test_the_plans_that_staff_keep(stage: Stage, staff: Client, owner: Client) -> None:
+    client, made, _ = stage.tenant("On a plan")
+    plans, account = staff.admin.plans, made.account_id
+
+    def on(plan: str) -> bool:
+        return client.account.limits().plan == plan
+
+    wait_for(lambda: on("growth"), what="the trial has its limits")
+    everything = dict.fromkeys(m.LimitsIn.model_fields)
+    slug = f"plan-{uuid4().hex[:8]}"
+    limits = m.LimitsIn(**{**everything, "sites": 1})
+    new = m.PlanIn(slug=slug, name="Small", credits_per_month=1.5, limits=limits)
+    plan = plans.create(new)
+    assert plans.get(slug) == plan
+    assert plan in list(plans.list().every())
+    assert plans.accounts.create(slug, m.OnPlanIn(account=account)).plan == slug
+    assert [each.account for each in plans.accounts.list(slug).every()] == [account]
+    wait_for(lambda: on(slug), what="the account has its limits")
+    client.account.sites.create(m.SiteIn(name="The only one"))
+    assert refusal(client.account.sites.create, m.SiteIn(name="More")) == (403, "PLAN_LIMIT_REACHED")
+    found = {each.name: (each.used, each.limit) for each in client.account.limits().limits}
+    assert (found["sites"], found["users"]) == ((1, 1), (1, None))
+    more = m.PlanChanges(limits=m.LimitChanges(sites=2))
+    assert refusal(plans.change, slug, more, if_match=plan.version + 1) == (412, "PRECONDITION_FAILED")
+    assert plans.change(slug, more, if_match=plan.version).limits.sites == 2
+
+    def may() -> bool:
+        return {each.name: each.limit for each in client.account.limits().limits}["sites"] == 2
+
+    wait_for(may, what="the account has the plan's new limits")
+    client.account.sites.create(m.SiteIn(name="One more"))
+    plans.delete(slug)
+    assert not plans.get(slug).is_active
+    assert refusal(plans.accounts.create, slug, m.OnPlanIn(account=staff_account(staff))) == (
+        409,
+        "INVALID_TRANSITION",
+    )
+    denied = owner.admin.plans
+    for call in (
+        denied.list,
+        lambda: denied.get(slug),
+        lambda: denied.create(new),
+        lambda: denied.change(slug, more),
+        lambda: denied.delete(slug),
+        lambda: denied.accounts.list(slug),
+        lambda: denied.accounts.create(slug, m.OnPlanIn(account=account)),
+    ):
+        assert refusal(call) == (403, "FORBIDDEN")
+
+
+def staff_account(staff: Client) -> UUID:
+    return staff.account.get().id
+
+
+def test_the_prices_that_staff_publish(staff: Client, owner: Client) -> None:
+    cards = staff.admin.rate_cards
+    (newest, *_) = cards.list().results
+    same = m.RateCardIn.model_validate(newest.model_dump(exclude={"version", "published_at"}))
+    card = same.model_copy(update={"image_by_model": {**newest.image_by_model, "walked": 3.5}})
+    made = cards.create(card)
+    assert (made.version, made.image_by_model["walked"]) == (newest.version + 1, 3.5)
+    assert cards.get(str(made.version)) == made
+    assert owner.billing.rate_card().image_by_model == made.image_by_model
+    for call in (owner.admin.rate_cards.list, lambda: owner.admin.rate_cards.create(card)):
+        assert refusal(call) == (403, "FORBIDDEN")
+    assert refusal(owner.admin.rate_cards.get, "1") == (403, "FORBIDDEN")
+
+
 def test_the_keys_of_the_platform(staff: Client) -> None:
     keys = staff.admin.platform_keys
     assert len(keys.list().results) == 3

@@ -60,6 +60,29 @@ class ActivityOut(Shown):
     """How many things it is about."""
 
 
+class AdjustmentIn(Body):
+    """`amount` is what is given; a negative one is taken back."""
+
+    account: UUID
+    amount: float
+    """Credits, with at most three decimals."""
+    reason: str
+    """The account reads it in its transactions."""
+
+
+class AdjustmentOut(Shown):
+    """`version` is that of the account's wallet after it."""
+
+    id: UUID
+    account: UUID
+    amount: float
+    balance_after: float
+    reason: str
+    created_by: str
+    version: int
+    created_at: dt.datetime
+
+
 class ApiKeyChanges(Body):
     """What is left out stays as it is."""
 
@@ -899,6 +922,50 @@ class KeywordPatch(Body):
     cluster_id: UUID | None = None
 
 
+class LimitChanges(Body):
+    """What is left out stays; null is unlimited."""
+
+    users: int | None = None
+    sites: int | None = None
+    keywords: int | None = None
+    clusters: int | None = None
+    ideas: int | None = None
+    ai_requests: int | None = None
+    words: int | None = None
+    images: int | None = None
+
+
+class LimitOut(Shown):
+    name: Literal["users", "sites", "keywords", "clusters", "ideas", "ai_requests", "words", "images"]
+    used: int
+    limit: int | None
+    """Null: any number."""
+
+
+class LimitsIn(Shown):
+    """Null is unlimited. AI requests, words and images are of a calendar month."""
+
+    users: int | None
+    sites: int | None
+    keywords: int | None
+    clusters: int | None
+    ideas: int | None
+    ai_requests: int | None
+    words: int | None
+    images: int | None
+
+
+class LimitsOut(Shown):
+    """Users with open invitations, sites, keywords, clusters and ideas, each without what is archived.
+
+    What the planner has is counted as it is heard of, a moment later.
+    """
+
+    plan: str | None
+    """Null: no plan is known, and nothing is limited."""
+    limits: list[LimitOut]
+
+
 class LogEntry(Shown):
     number: int
     at: dt.datetime
@@ -1044,9 +1111,59 @@ class NotificationOut(Shown):
     created_at: dt.datetime
 
 
+class OnPlanIn(Body):
+    account: UUID
+
+
+class OnPlanOut(Shown):
+    account: UUID
+    plan: str
+    limits: LimitsIn
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
 class PasswordIn(Body):
     current_password: str
     new_password: str
+
+
+class PlanChanges(Body):
+    """What is left out stays."""
+
+    name: str | None = None
+    credits_per_month: float | None = None
+    included_credits: float | None = None
+    """Null: `credits_per_month` count."""
+    limits: LimitChanges | None = None
+    is_active: bool | None = None
+
+
+class PlanIn(Body):
+    """Credits a month are the included ones where they are given."""
+
+    slug: str
+    name: str
+    credits_per_month: float
+    """Credits, with at most three decimals."""
+    included_credits: float | None = None
+    limits: LimitsIn
+
+
+class PlanOut(Shown):
+    """`monthly_credits` are the included ones where there are some, else those per month."""
+
+    slug: str
+    name: str
+    credits_per_month: float
+    included_credits: float | None
+    monthly_credits: float
+    limits: LimitsIn
+    is_active: bool
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
 
 
 class PlannerStageOut(Shown):
@@ -1235,6 +1352,26 @@ class PublishIn(Body):
 class PublishOut(Shown):
     content_id: UUID
     integration_id: UUID
+
+
+class RateCardIn(Body):
+    """Credits. Content costs `content_per_unit` for `words_per_unit` words, rounded up to `content_step`."""
+
+    clustering: float
+    """Credits, with at most three decimals."""
+    ideas_per_cluster: float
+    """Credits, with at most three decimals."""
+    content_per_unit: float
+    """Credits, with at most three decimals."""
+    words_per_unit: int
+    content_step: float
+    """Credits, with at most three decimals, and more than 0."""
+    content_minimum: float
+    """Credits, with at most three decimals."""
+    image_prompt: float
+    """Credits, with at most three decimals."""
+    image_by_model: dict[str, Any]
+    """With a price for `local`."""
 
 
 class RateCardOut(Shown):
@@ -1493,6 +1630,19 @@ class StaffAccountOut(Shown):
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
+
+
+class StaffRateCardOut(Shown):
+    version: int
+    clustering: float
+    ideas_per_cluster: float
+    content_per_unit: float
+    words_per_unit: int
+    content_step: float
+    content_minimum: float
+    image_prompt: float
+    image_by_model: dict[str, float]
+    published_at: dt.datetime
 
 
 class StatusChange(Body):

@@ -284,6 +284,42 @@ class AccountUsersSites:
         )
 
 
+class AdminPlansAccounts:
+    """`admin/plans/accounts/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        slug: Id,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.OnPlanOut]:
+        """The accounts on a plan."""
+        return self._connection.page(
+            Call(
+                "GET",
+                f"admin/plans/{slug}/accounts/",
+                query={"page": page, "page_size": page_size, "ordering": ordering, "cursor": cursor},
+            ),
+            m.OnPlanOut,
+        )
+
+    def create(self, slug: Id, body: m.OnPlanIn, *, idempotency_key: str | None = None) -> m.OnPlanOut:
+        """Put an account on a plan.
+
+        Its limits are the plan's from now on; what it has above them stays.
+        """
+        return self._connection.one(
+            Call("POST", f"admin/plans/{slug}/accounts/", body=body, idempotency_key=idempotency_key),
+            m.OnPlanOut,
+        )
+
+
 class AdminPlatformKeysImageGeneration:
     """`admin/platform_keys/image_generation/`"""
 
@@ -984,6 +1020,51 @@ class AdminAccounts:
         )
 
 
+class AdminAdjustments:
+    """`admin/adjustments/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        account: Id | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.AdjustmentOut]:
+        """What staff have given and taken back."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/adjustments/",
+                query={
+                    "account": account,
+                    "page": page,
+                    "page_size": page_size,
+                    "ordering": ordering,
+                    "cursor": cursor,
+                },
+            ),
+            m.AdjustmentOut,
+        )
+
+    def create(self, body: m.AdjustmentIn, *, idempotency_key: str | None = None) -> m.AdjustmentOut:
+        """Give credits to an account, or take some back.
+
+        What is reserved for running operations stays: 402 where fewer credits are available than are to be taken.
+        """
+        return self._connection.one(
+            Call("POST", "admin/adjustments/", body=body, idempotency_key=idempotency_key), m.AdjustmentOut
+        )
+
+    def get(self, adjustment_id: Id) -> m.AdjustmentOut:
+        """An adjustment."""
+        return self._connection.one(Call("GET", f"admin/adjustments/{adjustment_id}/"), m.AdjustmentOut)
+
+
 class AdminAiModels:
     """`admin/ai_models/`"""
 
@@ -1035,6 +1116,65 @@ class AdminAiModels:
         return self._connection.none(Call("DELETE", f"admin/ai-models/{model_id}/", if_match=if_match))
 
 
+class AdminPlans:
+    """`admin/plans/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.accounts = AdminPlansAccounts(connection)
+
+    def list(
+        self,
+        *,
+        is_active: bool | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.PlanOut]:
+        """Plans, also those out of use."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/plans/",
+                query={
+                    "is_active": is_active,
+                    "page": page,
+                    "page_size": page_size,
+                    "ordering": ordering,
+                    "cursor": cursor,
+                },
+            ),
+            m.PlanOut,
+        )
+
+    def create(self, body: m.PlanIn, *, idempotency_key: str | None = None) -> m.PlanOut:
+        """Add a plan."""
+        return self._connection.one(
+            Call("POST", "admin/plans/", body=body, idempotency_key=idempotency_key), m.PlanOut
+        )
+
+    def get(self, slug: Id) -> m.PlanOut:
+        """A plan."""
+        return self._connection.one(Call("GET", f"admin/plans/{slug}/"), m.PlanOut)
+
+    def change(self, slug: Id, body: m.PlanChanges, *, if_match: int | str | None = None) -> m.PlanOut:
+        """Change a plan.
+
+        Each account on it gets the new limits; what it has above them stays.
+        """
+        return self._connection.one(
+            Call("PATCH", f"admin/plans/{slug}/", body=body, if_match=if_match), m.PlanOut
+        )
+
+    def delete(self, slug: Id, *, if_match: int | str | None = None) -> None:
+        """Take a plan out of use.
+
+        Nobody is put on it any more; accounts that are on it stay. `is_active` brings it back.
+        """
+        return self._connection.none(Call("DELETE", f"admin/plans/{slug}/", if_match=if_match))
+
+
 class AdminPlatformKeys:
     """`admin/platform_keys/`"""
 
@@ -1047,6 +1187,46 @@ class AdminPlatformKeys:
     def list(self) -> Page[m.SettingsOut]:
         """The platform's AI settings."""
         return self._connection.page(Call("GET", "admin/platform-keys/"), m.SettingsOut)
+
+
+class AdminRateCards:
+    """`admin/rate_cards/`"""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        ordering: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[m.StaffRateCardOut]:
+        """All rate cards."""
+        return self._connection.page(
+            Call(
+                "GET",
+                "admin/rate-cards/",
+                query={"page": page, "page_size": page_size, "ordering": ordering, "cursor": cursor},
+            ),
+            m.StaffRateCardOut,
+        )
+
+    def create(self, body: m.RateCardIn, *, idempotency_key: str | None = None) -> m.StaffRateCardOut:
+        """Publish the next rate card.
+
+        From now on operations are reserved and settled by it; those on their way by the one they were reserved with.
+
+        Publishing the prices that are in force anyway changes nothing.
+        """
+        return self._connection.one(
+            Call("POST", "admin/rate-cards/", body=body, idempotency_key=idempotency_key), m.StaffRateCardOut
+        )
+
+    def get(self, version: Id) -> m.StaffRateCardOut:
+        """A rate card."""
+        return self._connection.one(Call("GET", f"admin/rate-cards/{version}/"), m.StaffRateCardOut)
 
 
 class AuthApiKeys:
@@ -2533,6 +2713,10 @@ class Account:
             Call("POST", "account/erase/", body=body, idempotency_key=idempotency_key)
         )
 
+    def limits(self) -> m.LimitsOut:
+        """What the plan allows, and what is used."""
+        return self._connection.one(Call("GET", "account/limits/"), m.LimitsOut)
+
 
 class Admin:
     """`admin/`"""
@@ -2540,8 +2724,11 @@ class Admin:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.accounts = AdminAccounts(connection)
+        self.adjustments = AdminAdjustments(connection)
         self.ai_models = AdminAiModels(connection)
+        self.plans = AdminPlans(connection)
         self.platform_keys = AdminPlatformKeys(connection)
+        self.rate_cards = AdminRateCards(connection)
 
     def industries_import(self, file: Upload, *, idempotency_key: str | None = None) -> m.Imported:
         """Import industries and sectors.

@@ -8,6 +8,8 @@ from common.eventsourcing.event import Event, Recorded
 from common.export.events import ExportPartGivenUp, ExportPartWritten, PartEvent
 from common.export.publish import publish_part
 
+from billing.entitlements.events import EntitlementsChanged
+from billing.plans.events import PlanWritten
 from billing.rates.events import RateCardPublished
 from billing.wallets.events import (
     CreditsDeducted,
@@ -16,15 +18,22 @@ from billing.wallets.events import (
     CreditsRefused,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     CreditsWrittenOff,
     WalletEvent,
 )
 
 
 def publish(fact: Recorded[Event]) -> Contract | None:
-    """None for movements of nothing: they only close something inside."""
-    event = cast("WalletEvent | RateCardPublished | PartEvent", fact.event)
+    """None for plans, and for movements of nothing: those only close something inside."""
+    event = cast(
+        "WalletEvent | RateCardPublished | PlanWritten | EntitlementsChanged | PartEvent", fact.event
+    )
     match event:
+        case PlanWritten():
+            return None
+        case EntitlementsChanged(plan=plan, limits=limits):
+            return said.EntitlementsChanged(plan=plan, limits=limits)
         case RateCardPublished():
             return said.RateCardPublished(card=event.card)
         case CreditsGranted():
@@ -80,6 +89,14 @@ def publish(fact: Recorded[Event]) -> Contract | None:
         case CreditsWrittenOff():
             return said.CreditsWrittenOff(
                 operation_id=event.operation_id, item_id=event.item_id, amount=event.amount
+            )
+        case CreditsWithdrawn():
+            return said.CreditsGranted(
+                grant_id=event.adjustment_id,
+                kind="adjustment",
+                amount=-event.amount,
+                balance=event.balance,
+                available=event.available,
             )
         case ExportPartWritten() | ExportPartGivenUp():
             return publish_part(event)

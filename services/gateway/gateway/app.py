@@ -10,6 +10,7 @@ from common.export.decisions import EXPORT_PART
 from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
+from common.replicas import limits
 from common.service import Service
 from common.supervision import Loop
 from starlette.middleware.cors import CORSMiddleware
@@ -72,6 +73,7 @@ from gateway.overview import views as overview_views
 from gateway.overview.decisions import OVERVIEW
 from gateway.overview.reactions import seen
 from gateway.parts import PartsOf, make_parts
+from gateway.plan_limits import api as plan_limits_api
 from gateway.prompts import api as prompts_api
 from gateway.prompts import views as prompts_views
 from gateway.prompts.decisions import PROMPTS
@@ -129,7 +131,7 @@ MODEL = ServiceModel(
         overview_views.PROJECTION,
         exports_views.PROJECTION,
     ),
-    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS),
+    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS, limits.replica_limits),
 )
 
 
@@ -175,7 +177,7 @@ _EXPORTS = (export_asked.reactions, exports_reactions.reactions)
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live).include([notices, seen, *_EXPORTS])
+    return reactions(_parts(runtime).live).include([notices, seen, limits.reactions, *_EXPORTS])
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -189,6 +191,7 @@ _ROUTERS: tuple[Any, ...] = (
     members_api.router,
     invitations_api.router,
     modules_api.router,
+    plan_limits_api.router,
     activity_api.router,
     notifications_api.router,
     overview_api.router,
@@ -238,7 +241,7 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=Reactions().include([notes, notices, seen, *_EXPORTS]),
+    reactions=Reactions().include([notes, notices, seen, limits.reactions, *_EXPORTS]),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,

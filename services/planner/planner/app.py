@@ -6,7 +6,7 @@ from common.erasure.reactions import reactions as erasures
 from common.export import jobs as export
 from common.export.reactions import reactions as exports
 from common.messaging.reactions import Reactions
-from common.replicas import accounts, balances, models, prices, settings
+from common.replicas import accounts, balances, limits, models, prices, settings
 from common.service import Service
 
 from planner.automation import api as automation_api
@@ -32,6 +32,7 @@ SERVICE = Service(
             prices.reactions,
             settings.reactions,
             models.reactions,
+            limits.reactions,
             operations.reactions(STEPS),
             ideas.reactions,
             automation.reactions,

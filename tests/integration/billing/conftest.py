@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from common.contracts.operations import (
 from common.contracts.writer import ContentGenerated
 from common.database import Database
 from common.eventsourcing.event import Meta, Recorded
-from common.ids import new_id
+from common.ids import SYSTEM_ACCOUNT, new_id
 from common.messaging.envelope import headers_of
 from common.messaging.inbox import Inbox, Message
 from common.replicas.causal import ReplicaWaiter
@@ -39,7 +39,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from tests.support.database import ServiceUrls
 
-SITE, SECTOR, USER = (UUID(int=n) for n in (901, 902, 903))
+SITE, SECTOR, USER, STAFF = (UUID(int=n) for n in (901, 902, 903, 904))
 USAGE = Usage(
     provider="local", model="local", calls=1, input_tokens=11, output_tokens=22, cost_micro_usd=1_230
 )
@@ -89,10 +89,11 @@ class Billing:
     def message(self, account: Account, contract: Contract, subject: str | None = None) -> Message:
         """As it comes off Kafka; each call is a fact of its own."""
         spec = spec_of(type(contract))
+        accounts_stream = isinstance(contract, AccountRegistered)
         fact: Recorded[Any] = Recorded(
             1,
             account.id,
-            subject or f"test-{new_id()}",
+            subject or (f"account-{account.id}" if accounts_stream else f"test-{new_id()}"),
             1,
             new_id(),
             cast("Any", contract),
@@ -107,6 +108,24 @@ class Billing:
 
     async def post(self, account: Account, path: str, body: Any, role: str = "owner") -> httpx.Response:
         return await self._client.post(path, json=body, headers=self._identity(account, role))
+
+    async def staff(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: str = "developer",
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """A request below `admin/` by somebody of the system account."""
+        headers = {**self._identity(Account(SYSTEM_ACCOUNT, STAFF), role), **(headers or {})}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self._client.request(
+            method, f"http://billing/api/v1/admin/{path}", json=body, headers=headers
+        )
 
     def _identity(self, account: Account, role: str) -> dict[str, str]:
         identity = Identity(account_id=account.id, user_id=account.owner, role=role, request_id="r-1")

@@ -3,11 +3,14 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from billing.entitlements.events import EntitlementsChanged
 from billing.model import MODEL
+from billing.plans.default_plans import DEFAULT_PLANS
+from billing.plans.events import PlanWritten
 from billing.publish import publish
 from billing.rates.default_card import DEFAULT_CARD
 from billing.rates.events import RateCardPublished
-from billing.wallets.events import CreditsWrittenOff
+from billing.wallets.events import CreditsWrittenOff, Share
 from common.contracts import Contract, spec_of
 from common.contracts import billing as said
 from common.contracts.export import ExportPartFailed, ExportPartReady
@@ -16,6 +19,7 @@ from common.eventsourcing.event import Event, Meta, Recorded
 from common.export.events import ExportPartGivenUp, ExportPartWritten
 
 from tests.unit.billing.wallet_facts import (
+    ADJUSTMENT,
     GRANT,
     I1,
     LATER,
@@ -28,6 +32,7 @@ from tests.unit.billing.wallet_facts import (
     refused,
     released,
     reserved,
+    withdrawn,
     words,
 )
 
@@ -73,6 +78,16 @@ PUBLIC: list[tuple[Event, Contract]] = [
         CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
         said.CreditsWrittenOff(operation_id=A, item_id=I1, amount=2),
     ),
+    (
+        withdrawn(2, balance=3, available=1, shares=(Share(GRANT, 2),)),
+        said.CreditsGranted(
+            grant_id=ADJUSTMENT, kind="adjustment", amount=-2, balance=3, available=1, expires_at=None
+        ),
+    ),
+    (
+        EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits),
+        said.EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits),
+    ),
     (ExportPartWritten(I1, PART), ExportPartReady(export_id=I1, part=PART)),
     (ExportPartGivenUp(I1, "away"), ExportPartFailed(export_id=I1, reason="away")),
 ]
@@ -101,7 +116,12 @@ def test_a_movement_of_nothing_is_not_said(fact: Event) -> None:
 
 
 def test_every_stored_fact_has_its_public_form() -> None:
-    assert {type(fact) for fact, _ in PUBLIC} == set(MODEL.types.classes)
+    assert {type(fact) for fact, _ in PUBLIC} | {PlanWritten} == set(MODEL.types.classes)
+
+
+def test_a_plan_is_said_to_the_accounts_on_it_alone() -> None:
+    written = PlanWritten(slug="free", **vars(DEFAULT_PLANS["free"]))
+    assert publish(recorded(written)) is None
 
 
 def test_everything_said_is_billings_to_say() -> None:

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from billing.rates.decisions import RATES, CardOutdated, PublishedCardChanged, PublishRateCard
+from billing.rates.decisions import RATES, CardOutdated, PublishedCardChanged, PublishNext, PublishRateCard
 from billing.rates.default_card import DEFAULT_CARD
 from billing.rates.events import RateCardPublished
 from common.testing import given
@@ -37,6 +37,25 @@ class TestWhenACardIsPublished:
         given(RATES)(RateCardPublished(NEXT)).when(PublishRateCard(DEFAULT_CARD)).then_refused(
             CardOutdated, newest=2
         )
+
+
+class TestWhenStaffPublish:
+    def test_the_first_one_is_the_first_version(self) -> None:
+        given(RATES)().when(PublishNext(NEXT)).then(
+            RateCardPublished(msgspec.structs.replace(NEXT, version=1))
+        )
+
+    def test_it_is_the_version_after_the_newest(self) -> None:
+        unnumbered = msgspec.structs.replace(NEXT, version=0)
+        given(RATES)(RateCardPublished(DEFAULT_CARD)).when(PublishNext(unnumbered)).then(
+            RateCardPublished(NEXT)
+        )
+
+    def test_the_prices_in_force_change_nothing(self) -> None:
+        unnumbered = msgspec.structs.replace(NEXT, version=0)
+        given(RATES)(RateCardPublished(DEFAULT_CARD), RateCardPublished(NEXT)).when(
+            PublishNext(unnumbered)
+        ).then_nothing()
 
 
 @pytest.mark.parametrize("event", [RateCardPublished(DEFAULT_CARD)])

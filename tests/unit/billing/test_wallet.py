@@ -12,7 +12,9 @@ from billing.wallets.decisions import (
     ExpireGrant,
     ExpireReservation,
     GrantNotPositive,
+    MoreThanAvailable,
     OperationUnknown,
+    WithdrawalNotPositive,
     decide,
 )
 from billing.wallets.events import CreditsWrittenOff, Share, Wallet, evolve
@@ -40,6 +42,8 @@ from tests.unit.billing.wallet_facts import (
     reserve,
     reserved,
     settle,
+    withdraw,
+    withdrawn,
     words,
 )
 
@@ -358,6 +362,44 @@ class TestWhenGrantsEnd:
         )
 
 
+class TestWhenStaffTakeCreditsBack:
+    bought = granted(5_000, kind="purchase", priority=50)
+    monthly = granted(3_000, id=OTHER_GRANT, before=5_000, expires_at=LATER)
+
+    def test_they_come_from_the_grants_in_the_order_in_which_those_are_spent(self) -> None:
+        taken = withdrawn(
+            4_000, balance=4_000, available=4_000, shares=(Share(OTHER_GRANT, 3_000), Share(GRANT, 1_000))
+        )
+        given(self.bought, self.monthly).when(withdraw(4_000)).then(taken)
+        assert WALLET.fold([self.bought, self.monthly, taken]).balance == 4_000
+
+    def test_the_same_again_changes_nothing(self) -> None:
+        taken = withdrawn(1_000, balance=4_000, available=4_000, shares=(Share(GRANT, 1_000),))
+        given(self.bought, taken).when(withdraw(1_000)).then_nothing()
+
+    def test_what_is_reserved_stays(self) -> None:
+        running = reserved(A, {I1: 4_000}, balance=5_000, available=1_000)
+        given(self.bought, running).when(withdraw(1_001)).then_refused(
+            MoreThanAvailable, needed=1.001, available=1
+        )
+        given(self.bought, running).when(withdraw(1_000)).then(
+            withdrawn(1_000, balance=4_000, available=0, shares=(Share(GRANT, 1_000),))
+        )
+
+    def test_what_is_held_of_a_grant_that_is_over_stays(self) -> None:
+        over = granted(2_000, expires_at=NOON)
+        running = reserved(A, {I1: 2_000}, balance=2_000, available=0)
+        facts = (over, running, expired(GRANT, 0, balance=2_000, available=0))
+        more = granted(1_000, id=OTHER_GRANT, before=2_000, available=1_000)
+        given(*facts, more).when(withdraw(1_000)).then(
+            withdrawn(1_000, balance=2_000, available=0, shares=(Share(OTHER_GRANT, 1_000),))
+        )
+
+    @pytest.mark.parametrize("amount", [0, -1])
+    def test_nothing_and_less_is_refused(self, amount: int) -> None:
+        given(self.bought).when(withdraw(amount)).then_refused(WithdrawalNotPositive)
+
+
 class TestWhoPays:
     bought = granted(5_000, kind="purchase", priority=50)
     monthly = granted(3_000, id=OTHER_GRANT, before=5_000, expires_at=LATER)
@@ -395,6 +437,7 @@ def test_facts_stored_as_json_come_back_the_same() -> None:
         released(A, (I2,), 2_500, "failed", balance=9_500, available=9_500, held=0),
         expired(GRANT, 9_500, balance=0, available=0),
         CreditsWrittenOff(operation_id=A, item_id=I2, amount=1),
+        withdrawn(1, balance=1, available=1, shares=(Share(GRANT, 1),)),
     )
     for fact in facts:
         assert WALLET.types.decode_json(type(fact).__name__, msgspec.json.encode(fact)) == fact

@@ -16,6 +16,7 @@ from billing.wallets.decisions import (
     ReserveCredits,
     SettleItem,
     WalletCommand,
+    WithdrawCredits,
 )
 from billing.wallets.events import (
     CreditsDeducted,
@@ -23,6 +24,7 @@ from billing.wallets.events import (
     CreditsGranted,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     CreditsWrittenOff,
     Wallet,
     WalletEvent,
@@ -85,6 +87,9 @@ class WalletMachine(RuleBasedStateMachine):
                     self.reserved[event.operation_id] -= event.amount
             case CreditsReleased():
                 self.reserved[event.operation_id] -= event.amount
+            case CreditsWithdrawn():
+                assert event.amount == sum(share.amount for share in event.shares)
+                self.ledger -= event.amount
             case CreditsExpired():
                 self.ledger -= event.amount
             case CreditsWrittenOff():
@@ -112,6 +117,11 @@ class WalletMachine(RuleBasedStateMachine):
         ends = None if days is None else self.clock + timedelta(days=days)
         id = UUID(int=3000 + len(self.facts))
         self.ask(GrantCredits(id, "purchase" if days is None else "plan", amount, ends))
+
+    @rule(part=st.integers(1, 100))
+    def withdraw(self, part: int) -> None:
+        if amount := self.wallet.available * part // 100:
+            self.ask(WithdrawCredits(UUID(int=4000 + len(self.facts)), amount, "Given twice", "user:1"))
 
     @rule(items=st.dictionaries(ITEMS, WORDS, min_size=1, max_size=3))
     def reserve(self, items: dict[UUID, int]) -> None:

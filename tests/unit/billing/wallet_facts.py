@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.rates.default_card import DEFAULT_CARD
-from billing.wallets.decisions import GrantCredits, ReleaseItems, ReserveCredits, SettleItem
+from billing.wallets.decisions import GrantCredits, ReleaseItems, ReserveCredits, SettleItem, WithdrawCredits
 from billing.wallets.events import (
     CreditsDeducted,
     CreditsExpired,
@@ -13,6 +13,7 @@ from billing.wallets.events import (
     CreditsRefused,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     Origin,
     Share,
 )
@@ -23,6 +24,7 @@ LATER = NOON + timedelta(hours=2)
 ORIGIN = Origin(site_id=UUID(int=101), sector_id=UUID(int=102), user_id=UUID(int=103), run_id=UUID(int=104))
 USAGE = Usage(provider="local", model="local", calls=1, cost_micro_usd=7)
 GRANT, OTHER_GRANT = UUID(int=1), UUID(int=2)
+ADJUSTMENT = UUID(int=3)
 A, B = UUID(int=11), UUID(int=12)
 I1, I2 = UUID(int=21), UUID(int=22)
 
@@ -111,6 +113,22 @@ def released(
 
 def expired(id: UUID, amount: int, *, balance: int, available: int) -> CreditsExpired:
     return CreditsExpired(grant_id=id, amount=amount, balance=balance, available=available)
+
+
+def withdrawn(amount: int, *, balance: int, available: int, shares: tuple[Share, ...]) -> CreditsWithdrawn:
+    return CreditsWithdrawn(
+        adjustment_id=ADJUSTMENT,
+        amount=amount,
+        balance=balance,
+        available=available,
+        shares=shares,
+        description="Given twice",
+        withdrawn_by="user:1",
+    )
+
+
+def withdraw(amount: int) -> WithdrawCredits:
+    return WithdrawCredits(ADJUSTMENT, amount, "Given twice", "user:1")
 
 
 def grant(amount: int, *, id: UUID = GRANT, **more: Any) -> GrantCredits:

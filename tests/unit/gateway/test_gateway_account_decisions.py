@@ -3,6 +3,7 @@
 import pytest
 from common.contracts.gateway import Role, SecretRef
 from common.ids import SYSTEM_ACCOUNT, new_id
+from common.plan_limits import PlanLimitReached
 from common.testing import given
 from gateway.accounts.decisions import (
     ACCOUNT,
@@ -156,6 +157,22 @@ class TestWithASite:
         )
         other = SiteAdded(OTHER, "Other", "other", "")
         given(ACCOUNT)(*REGISTERED, ADDED, other).when(ChangeSite(OTHER, slug="blog")).then_refused(SlugTaken)
+
+    def test_another_is_added_where_the_plan_has_room(self) -> None:
+        other = SiteAdded(OTHER, "Other", "other", "")
+        command = AddSite(OTHER, "Other", "other", limit=1)
+        given(ACCOUNT)(*REGISTERED, ADDED).when(command).then_refused(
+            PlanLimitReached, of="sites", used=1, limit=1
+        )
+        given(ACCOUNT)(*REGISTERED, ADDED, SiteArchived(SITE)).when(command).then(other)
+        given(ACCOUNT)(*REGISTERED, ADDED, other).when(command).then_nothing()
+
+    def test_is_restored_where_the_plan_has_room(self) -> None:
+        facts = (*REGISTERED, ADDED, SiteArchived(SITE), SiteAdded(OTHER, "Other", "other", ""))
+        given(ACCOUNT)(*facts).when(RestoreSite(SITE, limit=1)).then_refused(PlanLimitReached)
+        given(ACCOUNT)(*facts).when(RestoreSite(SITE, limit=2)).then(
+            SiteRestored(SITE, "Blog", "blog", "example.com", "", "active", True)
+        )
 
     def test_lets_its_editors_approve(self) -> None:
         changed = SiteChanged(SITE, "Blog", "blog", "example.com", "", "active", True, True)
@@ -334,6 +351,16 @@ class TestMembers:
         given(ACCOUNT)(*members, gone).when(ChangeMember(MEMBER, active=True)).then(back)
         state = given(ACCOUNT)(*members, gone, back).state
         assert getattr(state, "members", {})[MEMBER] == Member("editor", site_ids=(SITE,))
+
+    def test_come_back_where_the_plan_has_room(self) -> None:
+        gone = MembershipChanged(MEMBER, "editor", active=False)
+        command = ChangeMember(MEMBER, active=True, invited=1, limit=2)
+        given(ACCOUNT)(*REGISTERED, EDITOR, gone).when(command).then_refused(
+            PlanLimitReached, of="users", used=2, limit=2
+        )
+        roomy = ChangeMember(MEMBER, active=True, invited=1, limit=3)
+        given(ACCOUNT)(*REGISTERED, EDITOR, gone).when(roomy).then(EDITOR)
+        given(ACCOUNT)(*REGISTERED, EDITOR).when(command).then_nothing()
 
     @pytest.mark.parametrize("command", [ChangeMember(MEMBER, role="viewer"), GrantSites(MEMBER, ())])
     def test_who_is_none_is_missing(self, command: AccountCommand) -> None:

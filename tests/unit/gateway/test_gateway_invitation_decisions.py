@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from common.ids import new_id
+from common.plan_limits import PlanLimitReached
 from common.testing import given
 from gateway.invitations.decisions import (
     INVITATION,
@@ -32,7 +33,7 @@ ACCEPT = AcceptInvitation(USER, 1, NOW)
 RESENT = InvitationResent(2, END + timedelta(days=1))
 OTHERS: list[InvitationCommand] = [
     ChangeInvitation("viewer"),
-    ResendInvitation(END),
+    ResendInvitation(END, NOW),
     RevokeInvitation(),
     ACCEPT,
 ]
@@ -41,6 +42,13 @@ OTHERS: list[InvitationCommand] = [
 class TestWhenNobodyIsInvited:
     def test_invites(self) -> None:
         given(INVITATION)().when(Invite(INVITED)).then(INVITED)
+
+    def test_invites_as_many_as_the_plan_has_room_for(self) -> None:
+        given(INVITATION)().when(Invite(INVITED, used=2, limit=3)).then(INVITED)
+        given(INVITATION)().when(Invite(INVITED, used=3, limit=3)).then_refused(
+            PlanLimitReached, of="users", used=3, limit=3
+        )
+        given(INVITATION)(INVITED).when(Invite(INVITED, used=3, limit=3)).then_nothing()
 
     @pytest.mark.parametrize("command", OTHERS)
     def test_nothing_else_is_possible(self, command: InvitationCommand) -> None:
@@ -66,10 +74,16 @@ class TestWhenPending:
         given(INVITATION)(INVITED).when(AcceptInvitation(USER, 1, END)).then_refused(InvitationClosed)
 
     def test_is_accepted_by_its_newest_mail_alone(self) -> None:
-        given(INVITATION)(INVITED).when(ResendInvitation(RESENT.expires_at)).then(RESENT)
+        given(INVITATION)(INVITED).when(ResendInvitation(RESENT.expires_at, NOW)).then(RESENT)
         given(INVITATION)(INVITED, RESENT).when(ACCEPT).then_refused(InvitationClosed)
         late = AcceptInvitation(USER, 2, END)
         given(INVITATION)(INVITED, RESENT).when(late).then(InvitationAccepted(USER))
+
+    def test_is_sent_again_after_its_end_where_the_plan_has_room(self) -> None:
+        late = ResendInvitation(RESENT.expires_at, END, used=3, limit=3)
+        given(INVITATION)(INVITED).when(late).then_refused(PlanLimitReached)
+        open_still = ResendInvitation(RESENT.expires_at, NOW, used=3, limit=3)
+        given(INVITATION)(INVITED).when(open_still).then(RESENT)
 
 
 class TestWhenClosed:

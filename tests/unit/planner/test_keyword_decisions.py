@@ -8,6 +8,7 @@ import pytest
 from common.contracts.operations import ObjectRef
 from common.database import MAX_MESSAGE_BYTES
 from common.eventsourcing.event import Event, Meta, Recorded
+from common.plan_limits import PlanLimitReached
 from common.testing import given
 from planner.imports.decisions import IMPORT as IMPORT_DECIDER
 from planner.imports.decisions import AcceptImport, FailImport, FinishImport, ImportUnknown
@@ -78,8 +79,17 @@ class TestAdding:
         assert sum(len(event.keywords) for event in added if isinstance(event, KeywordsAdded)) == 1_000
 
     def test_nothing_new_is_nothing(self) -> None:
-        command = AddKeywords(SITE, SECTOR, (keyword("a"),), frozenset({"a"}))
+        command = AddKeywords(SITE, SECTOR, (keyword("a"),), frozenset({"a"}), used=1, limit=1)
         given(KEYWORDS)(KeywordsAdded(SITE, SECTOR, (keyword("a"),))).when(command).then_nothing()
+
+    def test_all_of_them_where_the_plan_has_room_or_none(self) -> None:
+        new = (keyword("a"), keyword("b"), keyword("c"))
+        given(KEYWORDS)().when(
+            AddKeywords(SITE, SECTOR, new, frozenset({"a"}), used=8, limit=9)
+        ).then_refused(PlanLimitReached, of="keywords", used=8, limit=9)
+        given(KEYWORDS)().when(AddKeywords(SITE, SECTOR, new, frozenset({"a"}), used=8, limit=10)).then(
+            KeywordsAdded(SITE, SECTOR, (keyword("b"), keyword("c")))
+        )
 
 
 class TestRevising:

@@ -14,6 +14,11 @@ class UnknownImageModel(DomainError):
     status = 400
 
 
+def credits(amount: Millicredits) -> float | int:
+    """Credits as they are shown: a JSON number with at most three decimals (a float prints its shortest form)."""
+    return amount // 1000 if amount % 1000 == 0 else amount / 1000
+
+
 def price(card: RateCard, charge: Charge) -> Millicredits:
     """The price of `charge` in millicredits.
 

@@ -82,6 +82,12 @@ CODES: tuple[ErrorCode, ...] = (
         "The account has switched off the module that the path belongs to; `details` names it.",
         "An owner or admin switches it on by `PATCH account/modules/`.",
     ),
+    ErrorCode(
+        "PLAN_LIMIT_REACHED",
+        403,
+        "The account's plan allows no more of them; `details` says of what, with `used` and `limit`.",
+        "Archive what is no longer needed, or choose a larger plan.",
+    ),
     ErrorCode("ACCOUNT_SUSPENDED", 403, "The account is suspended: it may only read.", "Write to support."),
     ErrorCode(
         "NOT_FOUND",

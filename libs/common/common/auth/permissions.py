@@ -72,6 +72,7 @@ account/invitations/                        manage   manage   manage     manage
 account/sites/                              read     manage   manage     manage
 account/audit/                              manage   -        -          -
 account/modules/                            read     -        manage     -
+account/limits/                             read     -        -          -
 account/industries/                         read     -        -          -
 account/seed-keywords/                      read     -        -          -
 account/export/                             manage   manage   -          -

@@ -33,8 +33,31 @@ class RateCardPublished(Contract, frozen=True, kw_only=True):
     card: RateCard
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of each thing an account may have; of AI requests, words and images in a calendar month. None is unlimited."""
+
+    users: int | None
+    sites: int | None
+    keywords: int | None
+    clusters: int | None
+    ideas: int | None
+    ai_requests: int | None
+    words: int | None
+    images: int | None
+
+
+@contract(by=("billing",), heard_by=("planner", "gateway"))
+class EntitlementsChanged(Contract, frozen=True, kw_only=True):
+    """What the account's plan allows from now on; what there is above it stays."""
+
+    plan: str
+    limits: Limits
+
+
 @contract(by=("billing",), heard_by=("planner", "writer"))
 class CreditsGranted(Contract, frozen=True, kw_only=True):
+    """An `adjustment` may have a negative `amount`: staff took credits back."""
+
     grant_id: UUID
     kind: GrantKind
     amount: Millicredits

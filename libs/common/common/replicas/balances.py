@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from common.ai.costs import credits
 from common.api.errors import ApiError
 from common.contracts.billing import (
     CreditsDeducted,
@@ -40,11 +41,6 @@ async def balance_changed(event: Heard[Any], tx: Transaction) -> None:
         "available": event.data.available,
     }
     await upsert_rows(tx, replica_balances, [row], newer_by="version")
-
-
-def credits(amount: Millicredits) -> float | int:
-    """Credits as they are shown: a JSON number with at most three decimals (a float prints its shortest form)."""
-    return amount // 1000 if amount % 1000 == 0 else amount / 1000
 
 
 async def require_available(sql: Sql, maximum: Millicredits) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from common.contracts.billing import RateCard
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from msgspec.structs import replace
 
 from billing.rates.events import RateCardPublished, Rates, evolve
 
@@ -27,8 +28,23 @@ class PublishRateCard:
     card: RateCard
 
 
-def decide(command: PublishRateCard, rates: Rates) -> Sequence[RateCardPublished]:
+@dataclass(frozen=True)
+class PublishNext:
+    """These prices, as the version after the newest; that of `card` does not count."""
+
+    card: RateCard
+
+
+RatesCommand = PublishRateCard | PublishNext
+
+
+def decide(command: RatesCommand, rates: Rates) -> Sequence[RateCardPublished]:
     card = command.card
+    if isinstance(command, PublishNext):
+        current = rates.cards.get(rates.newest)
+        if current is not None and replace(card, version=rates.newest) == current:
+            return []
+        return [RateCardPublished(replace(card, version=rates.newest + 1))]
     published = rates.cards.get(card.version)
     if published == card:
         return []
@@ -44,7 +60,7 @@ def decide(command: PublishRateCard, rates: Rates) -> Sequence[RateCardPublished
     return [RateCardPublished(card)]
 
 
-RATES: Decider[Rates, PublishRateCard] = Decider(
+RATES: Decider[Rates, RatesCommand] = Decider(
     category="ratecard",
     initial=Rates(),
     evolve=evolve,

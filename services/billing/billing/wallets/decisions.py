@@ -5,13 +5,13 @@ grant's end the part of it that nothing holds expires, the rest as soon as it is
 never left unpaid, no bought credit stands in for an expired one, and `0 <= available <= balance` holds at every step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, assert_never
 from uuid import UUID
 
-from common.ai.costs import UnknownImageModel, price
+from common.ai.costs import UnknownImageModel, credits, price
 from common.contracts.billing import GrantKind, RateCard
 from common.contracts.operations import Charge, Function, Millicredits, OperationItem, Usage
 from common.eventsourcing.decider import Decider, DomainError
@@ -24,7 +24,9 @@ from billing.wallets.events import (
     CreditsRefused,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     CreditsWrittenOff,
+    Grant,
     Origin,
     Reservation,
     Share,
@@ -53,6 +55,20 @@ class GrantNotPositive(DomainError):
     status = 400
 
 
+class WithdrawalNotPositive(DomainError):
+    """A withdrawal takes credits away; adding some is another command."""
+
+    code = "VALIDATION_ERROR"
+    status = 400
+
+
+class MoreThanAvailable(DomainError):
+    """What is not there, or is reserved for running operations, cannot be taken back."""
+
+    code = "INSUFFICIENT_CREDITS"
+    status = 402
+
+
 class OperationUnknown(DomainError):
     """An outcome came before the request it answers; the message waits until that is here."""
 
@@ -68,6 +84,16 @@ class GrantCredits:
     description: str = ""
     reference: str | None = None
     granted_by: str = "system"
+
+
+@dataclass(frozen=True)
+class WithdrawCredits:
+    """Take `amount` back, all of it or nothing."""
+
+    adjustment_id: UUID
+    amount: Millicredits
+    description: str
+    withdrawn_by: str
 
 
 @dataclass(frozen=True)
@@ -116,13 +142,23 @@ class ExpireGrant:
     at: datetime
 
 
-WalletCommand = GrantCredits | ReserveCredits | SettleItem | ReleaseItems | ExpireReservation | ExpireGrant
+WalletCommand = (
+    GrantCredits
+    | WithdrawCredits
+    | ReserveCredits
+    | SettleItem
+    | ReleaseItems
+    | ExpireReservation
+    | ExpireGrant
+)
 
 
 def decide(command: WalletCommand, wallet: Wallet) -> Sequence[WalletEvent]:
     match command:
         case GrantCredits():
             return grant(command, wallet)
+        case WithdrawCredits():
+            return withdraw(command, wallet)
         case ReserveCredits():
             return reserve(command, wallet)
         case SettleItem():
@@ -154,6 +190,36 @@ def grant(command: GrantCredits, wallet: Wallet) -> list[WalletEvent]:
             description=command.description,
             reference=command.reference,
             granted_by=command.granted_by,
+        )
+    ]
+
+
+def withdraw(command: WithdrawCredits, wallet: Wallet) -> list[WalletEvent]:
+    """Only of what is available, so that running operations stay paid. Raises `MoreThanAvailable`."""
+    if command.adjustment_id in wallet.closed:
+        return []
+    if command.amount <= 0:
+        raise WithdrawalNotPositive(
+            f"A withdrawal must be more than 0 credits, not {credits(command.amount)}."
+        )
+    if command.amount > wallet.available:
+        raise MoreThanAvailable(
+            f"{credits(command.amount)} credits were to be taken, {credits(wallet.available)} are available."
+            " Take less, or wait until running operations have released theirs.",
+            needed=credits(command.amount),
+            available=credits(wallet.available),
+        )
+    # What is left of a grant that is over belongs to reservations, as `_expire_freed` sees to.
+    running = [grant for grant in wallet.grants.values() if not grant.lapsed]
+    return [
+        CreditsWithdrawn(
+            adjustment_id=command.adjustment_id,
+            amount=command.amount,
+            balance=wallet.balance - command.amount,
+            available=wallet.available - command.amount,
+            shares=_shares(running, command.amount),
+            description=command.description,
+            withdrawn_by=command.withdrawn_by,
         )
     ]
 
@@ -211,7 +277,7 @@ def settle(command: SettleItem, wallet: Wallet) -> list[WalletEvent]:
         card_version=reservation.card_version,
         charge=command.charge,
         usage=command.usage,
-        shares=_shares(wallet, amount),
+        shares=_shares(wallet.grants.values(), amount),
         origin=reservation.origin,
     )
     if amount < due:
@@ -282,11 +348,11 @@ def _price_or(maximum: Millicredits, card: RateCard, charge: Charge) -> Millicre
         return maximum
 
 
-def _shares(wallet: Wallet, amount: Millicredits) -> tuple[Share, ...]:
+def _shares(grants: Iterable[Grant], amount: Millicredits) -> tuple[Share, ...]:
     """Which grants pay: those past their end first, then by priority, then by expiry."""
     shares = []
     order = sorted(
-        wallet.grants.values(),
+        grants,
         key=lambda g: (not g.lapsed, g.priority, g.expires_at or _NEVER, g.grant_id),
     )
     for source in order:
@@ -363,6 +429,7 @@ WALLET: Decider[Wallet, WalletCommand] = Decider(
             CreditsReleased,
             CreditsExpired,
             CreditsWrittenOff,
+            CreditsWithdrawn,
         )
     ),
     snapshot=SNAPSHOT,

@@ -125,6 +125,18 @@ class CreditsWrittenOff(Event, frozen=True, kw_only=True):
     amount: Millicredits
 
 
+class CreditsWithdrawn(Event, frozen=True, kw_only=True):
+    """Staff took credits back that nothing had reserved; `shares` says from which grants."""
+
+    adjustment_id: UUID
+    amount: Millicredits
+    balance: Millicredits
+    available: Millicredits
+    shares: tuple[Share, ...]
+    description: str
+    withdrawn_by: str
+
+
 WalletEvent = (
     CreditsGranted
     | CreditsReserved
@@ -133,6 +145,7 @@ WalletEvent = (
     | CreditsReleased
     | CreditsExpired
     | CreditsWrittenOff
+    | CreditsWithdrawn
 )
 
 
@@ -164,7 +177,7 @@ class Reservation(msgspec.Struct, frozen=True):
 
 class Wallet(msgspec.Struct, frozen=True):
     """`grants` have something left, `reservations` an item without an outcome; `closed` are the operations (settled, released
-    or refused) and grants that are over."""
+    or refused) and grants that are over, and the withdrawals."""
 
     balance: Millicredits = 0
     reserved: Millicredits = 0
@@ -208,6 +221,10 @@ def evolve(wallet: Wallet, event: WalletEvent) -> Wallet:
             return _spend(wallet, event.grant_id, event.amount)
         case CreditsWrittenOff():
             return wallet
+        case CreditsWithdrawn():
+            for share in event.shares:
+                wallet = _spend(wallet, share.grant_id, share.amount)
+            return replace(wallet, closed=wallet.closed.insert(event.adjustment_id))
         case _:
             assert_never(event)
 

@@ -15,6 +15,7 @@ from common.eventsourcing.event import Recorded
 from common.model import Projection
 from common.views import uuid_column
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from billing import metadata
 from billing.wallets.decisions import WALLET
@@ -25,6 +26,7 @@ from billing.wallets.events import (
     CreditsRefused,
     CreditsReleased,
     CreditsReserved,
+    CreditsWithdrawn,
     CreditsWrittenOff,
 )
 
@@ -194,6 +196,16 @@ class _Rows:
                         str(event.grant_id),
                         "system",
                     )
+            case CreditsWithdrawn():
+                self._transaction(
+                    fact,
+                    "adjustment",
+                    "adjustment",
+                    -event.amount,
+                    event.description,
+                    str(event.adjustment_id),
+                    event.withdrawn_by,
+                )
         self.standings[fact.account_id] = {
             "account_id": fact.account_id,
             "version": fact.version,
@@ -407,6 +419,24 @@ async def usage_by_type(
     if run_id is not None:
         query = query.where(usage_log.c.run_id == run_id)
     return await sql.all(query)
+
+
+TIME = sa.DateTime(timezone=True)
+ALL_ADJUSTMENTS = (
+    sa.func.adjustments_of_all()
+    .table_valued(
+        sa.column("id", PgUUID(as_uuid=True)),
+        sa.column("account_id", PgUUID(as_uuid=True)),
+        sa.column("version", sa.Integer),
+        sa.column("amount", sa.BigInteger),
+        sa.column("balance_after", sa.BigInteger),
+        sa.column("reason", sa.Text),
+        sa.column("created_by", sa.Text),
+        sa.column("created_at", TIME),
+    )
+    .alias("every")
+)
+"""A look across tenants, by a function of the database: the service's own role sees an account at a time."""
 
 
 async def explain(sql: Sql, transaction_id: UUID) -> tuple[Row, Row | None, Row | None] | None:

@@ -1,6 +1,7 @@
 """Routes of the account, its sites and their sectors. Answers carry the account stream's version."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,6 +18,7 @@ from common.api.scope import require_expected, require_site
 from common.database import Row, Transaction
 from common.outbound import ForbiddenUrl
 from common.outbound import parse as parse_url
+from common.replicas import limits
 from common.views import among
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -364,7 +366,10 @@ async def _save_site(
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, int]:
         await require_expected(tx, _site_row(site_id), caller)
-        handled = await tx.handle(ACCOUNT, caller.account_id, command)
+        asked = command
+        if isinstance(asked, AddSite | RestoreSite):
+            asked = replace(asked, limit=await limits.limit(tx, "sites"))
+        handled = await tx.handle(ACCOUNT, caller.account_id, asked)
         if word_press is not None:
             configure = ConfigureWordPress(site_id, **word_press)
             handled = await tx.handle(ACCOUNT, caller.account_id, configure)

@@ -9,6 +9,7 @@ from common.contracts.gateway import AccountStatus, Module, Role, SecretRef
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
 from common.ids import SYSTEM_ACCOUNT
+from common.plan_limits import require_room
 from msgspec import UNSET, UnsetType
 
 from gateway.accounts.events import (
@@ -141,6 +142,10 @@ class ChangeMember:
     active: bool | None = None
     by: UUID | None = None
     """The member who asks for it; None: staff."""
+    invited: int = 0
+    """Open invitations: they count as users."""
+    limit: int | None = None
+    """Of users, by the account's plan; None: any number. For who comes back."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ class AddSite:
     status: SiteActivity = "active"
     is_active: bool = True
     editors_approve: bool = False
+    limit: int | None = None
+    """Of sites that are not archived, by the account's plan; None: any number."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,10 @@ class ArchiveSite:
 
 @dataclass(frozen=True)
 class RestoreSite:
+    """`limit` as of `AddSite`."""
+
     site_id: UUID
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -328,6 +338,9 @@ def _change_member(command: ChangeMember, account: Account, member: Member) -> S
     changed = MembershipChanged(command.user_id, role, active)
     if (role, active) == (member.role, member.active):
         return []
+    if active and not member.active:
+        there = sum(other.active for other in account.members.values())
+        require_room("users", command.limit, there + command.invited)
     if member.role == "owner":
         raise OwnerNeeded("An account needs its owner. Make another member the owner first.")
     if role != "owner":
@@ -346,6 +359,7 @@ def _decide_site(command: SiteCommand, account: Account) -> Sequence[AccountEven
         case AddSite(_, name, slug, domain, industry, status, is_active, editors_approve):
             if site_id in account.sites:
                 return []
+            require_room("sites", command.limit, _sites_there(account))
             _require_free_site_slug(account, slug, site_id)
             return [SiteAdded(site_id, name, slug, domain, industry, status, is_active, editors_approve)]
         case ChangeSite():
@@ -369,6 +383,7 @@ def _decide_site(command: SiteCommand, account: Account) -> Sequence[AccountEven
             if archived is None or not archived.archived:
                 _site(account, site_id)
                 return []
+            require_room("sites", command.limit, _sites_there(account))
             _require_free_site_slug(account, archived.slug, site_id)
             return [SiteRestored(site_id, *_site_fields(archived))]
         case ConfigureWordPress(_, url, username, secret):
@@ -450,6 +465,10 @@ def _sector(account: Account, site_id: UUID, sector_id: UUID, *, archived_too: b
     if sector is None or sector.site_id != site_id or (sector.archived and not archived_too):
         raise SectorMissing(f"Sector {sector_id} does not exist in this site.")
     return sector
+
+
+def _sites_there(account: Account) -> int:
+    return sum(not site.archived for site in account.sites.values())
 
 
 def _require_free_site_slug(account: Account, slug: str, site_id: UUID) -> None:

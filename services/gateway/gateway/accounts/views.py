@@ -204,6 +204,10 @@ PROJECTION = Projection(
 )
 
 
+async def active_members(sql: Sql) -> int:
+    return int(await sql.scalar(sa.select(sa.func.count()).select_from(members).where(members.c.active)))
+
+
 async def site_named(sql: Sql, site_id: UUID, *, deleted: bool = False) -> Row:
     """Raises 404."""
     site = await sql.first(sa.select(sites).where(sites.c.id == site_id, sites.c.archived == deleted))

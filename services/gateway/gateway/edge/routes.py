@@ -12,6 +12,9 @@ _TABLE = (
     ("/api/v1/automation/", "planner", None),
     ("/api/v1/writer/", "writer", None),
     ("/api/v1/billing/", "billing", None),
+    ("/api/v1/admin/adjustments/", "billing", None),
+    ("/api/v1/admin/plans/", "billing", None),
+    ("/api/v1/admin/rate-cards/", "billing", None),
     ("/api/v1/integration/", "publisher", None),
     ("/api/v1/publisher/", "publisher", None),
 )

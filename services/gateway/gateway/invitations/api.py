@@ -11,32 +11,32 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, answer
 from common.api.errors import conflict, validation
 from common.api.paging import Page, paginate
-from common.api.runtime import Runtime, RuntimeOf
+from common.api.runtime import Runtime
 from common.api.scope import require_expected
 from common.database import Row, Transaction
 from common.ids import new_id
+from common.replicas import limits
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from msgspec.structs import replace
 from pydantic import BaseModel, Field
 
 from gateway.accounts.decisions import ACCOUNT, SEES_GRANTED_SITES, AddMember
-from gateway.accounts.views import site_named
+from gateway.accounts.views import active_members, site_named
 from gateway.audit.log import noted_with
 from gateway.invitations.decisions import (
     INVITATION,
     AcceptInvitation,
     ChangeInvitation,
-    InvitationCommand,
     Invite,
     ResendInvitation,
     RevokeInvitation,
 )
 from gateway.invitations.events import InvitedRole, MemberInvited
 from gateway.invitations.jobs import SEND_INVITATION, purpose
-from gateway.invitations.views import ROWS, invitation_row, invitations
+from gateway.invitations.views import ROWS, invitation_row, invitations, open_invitations
 from gateway.mailed import MailedToken
-from gateway.parts import Parts, PartsOf
+from gateway.parts import Parts
 from gateway.personal import Fields, email_index, normal_email
 from gateway.users import sessions
 from gateway.users.api import AsCookie, Body, Name, TokensOut, request_meta, signed_in, token_invalid
@@ -133,7 +133,7 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime, parts: Pa
     cipher = fields.seal("email", email)
 
     async def work(tx: Transaction) -> Row:
-        await tx.lock()  # an invitation that is being accepted makes its e-mail a member's
+        await tx.lock()  # nobody else is invited, or accepts, between what is read here and the invitation
         found = await find_by_email(tx, index)
         # Of a user of another account nothing is said: whoever reads that mailbox is told on accepting.
         if found is not None and found[0] == caller.account_id:
@@ -143,7 +143,8 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime, parts: Pa
         invited = MemberInvited(
             index, cipher, body.role, _ordered(body.site_ids), await _end(tx), caller.user_id
         )
-        if (await tx.handle(INVITATION, invitation_id, Invite(invited))).events:
+        invite = Invite(invited, *await _users_and_limit(tx))
+        if (await tx.handle(INVITATION, invitation_id, invite)).events:
             await parts.throttle.invite(caller.account_id, index)
             await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=1)
         return await invitation_row(tx, invitation_id)
@@ -194,8 +195,12 @@ async def change_invitation(
 
 
 @router.delete("/{invitation_id}/", status_code=204, summary="Revoke an invitation")
-async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Response:
-    await _handle(runtime, caller, parts, invitation_id, lambda _: RevokeInvitation())
+async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime) -> Response:
+    async def work(tx: Transaction) -> None:
+        await _unchanged(tx, caller, invitation_id)
+        await tx.handle(INVITATION, invitation_id, RevokeInvitation())
+
+    await runtime.database.run(caller.account_id, work, caller.meta)
     return Response(status_code=204)
 
 
@@ -206,7 +211,20 @@ async def revoke_invitation(invitation_id: UUID, caller: Caller, runtime: Runtim
 )
 async def resend_invitation(invitation_id: UUID, caller: Caller, runtime: Runtime, parts: Parts) -> Answer:
     """At most three mails an hour, the first one counted."""
-    row = await _handle(runtime, caller, parts, invitation_id, ResendInvitation)
+
+    async def work(tx: Transaction) -> Row:
+        await _unchanged(tx, caller, invitation_id)
+        await tx.lock()
+        now: datetime = await tx.scalar("SELECT now()")
+        command = ResendInvitation(await _end(tx), now, *await _users_and_limit(tx))
+        handled = await tx.handle(INVITATION, invitation_id, command)
+        row = await invitation_row(tx, invitation_id)
+        if handled.events:
+            await parts.throttle.invite(caller.account_id, row["email_index"])
+            await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=row["sending"])
+        return row
+
+    row = await runtime.database.run(caller.account_id, work, caller.meta)
     return answer(_shown(row, Fields(await runtime.secrets.data_key(caller.account_id), invitation_id)))
 
 
@@ -264,24 +282,16 @@ async def accept(body: AcceptIn, runtime: Runtime, parts: Parts, request: Reques
     return signed_in(parts, refresh, body.cookie, status=201, user_id=user_id, account_id=token.account_id)
 
 
-async def _handle(
-    runtime: RuntimeOf, caller: CallerOf, parts: PartsOf, invitation_id: UUID, command_of: Any
-) -> Row:
-    """`command_of` makes the command of the time at which a mail that is sent now ends."""
+async def _unchanged(tx: Transaction, caller: CallerOf, invitation_id: UUID) -> None:
+    """Raises 404, and 412 where it is not as the caller has read it."""
+    await require_expected(tx, _version_of(invitation_id), caller)
+    await invitation_row(tx, invitation_id)
 
-    async def work(tx: Transaction) -> Row:
-        await require_expected(tx, _version_of(invitation_id), caller)
-        await invitation_row(tx, invitation_id)
-        command: InvitationCommand = command_of(await _end(tx))
-        if (await tx.handle(INVITATION, invitation_id, command)).events and isinstance(
-            command, ResendInvitation
-        ):
-            row = await invitation_row(tx, invitation_id)
-            await parts.throttle.invite(caller.account_id, row["email_index"])
-            await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=row["sending"])
-        return await invitation_row(tx, invitation_id)
 
-    return await runtime.database.run(caller.account_id, work, caller.meta)
+async def _users_and_limit(tx: Transaction) -> tuple[int, int | None]:
+    """How many users and open invitations there are, and may be. Under the account's lock."""
+    used = await active_members(tx) + await open_invitations(tx)
+    return used, await limits.limit(tx, "users")
 
 
 def _version_of(invitation_id: UUID) -> "sa.Select[Any]":

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.plan_limits import require_room
 
 from gateway.invitations.events import (
     Closed,
@@ -36,7 +37,11 @@ class InvitationClosed(DomainError):
 
 @dataclass(frozen=True)
 class Invite:
+    """`used` users and open invitations are there, of which the account may have `limit` (None: any number)."""
+
     invitation: MemberInvited
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,12 @@ class ChangeInvitation:
 
 @dataclass(frozen=True)
 class ResendInvitation:
+    """At `now`; one that had ended is open again, and counts as `Invite` says."""
+
     expires_at: datetime
+    now: datetime
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,10 @@ InvitationCommand = Invite | ChangeInvitation | ResendInvitation | RevokeInvitat
 
 def decide(command: InvitationCommand, state: InvitationState) -> Sequence[InvitationEvent]:
     if isinstance(command, Invite):
-        return [command.invitation] if isinstance(state, Unsent) else []
+        if not isinstance(state, Unsent):
+            return []
+        require_room("users", command.limit, command.used)
+        return [command.invitation]
     if isinstance(state, Unsent):
         raise InvitationMissing("This invitation does not exist or is not yours.")
     if isinstance(state, Closed):
@@ -85,7 +98,9 @@ def decide(command: InvitationCommand, state: InvitationState) -> Sequence[Invit
             )
             same = (changed.role, changed.site_ids) == (state.role, state.site_ids)
             return [] if same else [changed]
-        case ResendInvitation(expires_at):
+        case ResendInvitation(expires_at, now):
+            if now >= state.expires_at:
+                require_room("users", command.limit, command.used)
             return [InvitationResent(state.sending + 1, expires_at)]
         case RevokeInvitation():
             return [InvitationRevoked()]

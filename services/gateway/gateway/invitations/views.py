@@ -79,6 +79,12 @@ PROJECTION = Projection("invitations", (INVITATION.category,), (invitations,), a
 ROWS = sa.select(invitations, (invitations.c.expires_at <= sa.func.now()).label("expired"))
 
 
+async def open_invitations(sql: Sql) -> int:
+    """How many can still be accepted."""
+    pending = (invitations.c.state == "pending") & (invitations.c.expires_at > sa.func.now())
+    return int(await sql.scalar(sa.select(sa.func.count()).select_from(invitations).where(pending)))
+
+
 async def invitation_row(sql: Sql, invitation_id: UUID) -> Row:
     """Raises 404."""
     row = await sql.first(ROWS.where(invitations.c.id == invitation_id))

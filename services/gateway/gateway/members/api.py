@@ -1,5 +1,6 @@
 """Routes of an account's users: who they are, their role, the sites they see. They come by invitation."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -12,6 +13,7 @@ from common.api.paging import Page, paginate
 from common.api.runtime import Runtime, RuntimeOf
 from common.contracts.gateway import Role
 from common.database import Row, Sql, Transaction
+from common.replicas import limits
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -26,6 +28,7 @@ from gateway.accounts.decisions import (
 )
 from gateway.accounts.views import members
 from gateway.invitations.api import MOST_SITES
+from gateway.invitations.views import open_invitations
 from gateway.personal import Fields
 from gateway.users import sessions
 from gateway.users.api import Body
@@ -146,7 +149,12 @@ async def _handle(
     runtime: RuntimeOf, caller: CallerOf, user_id: UUID, command: MemberCommand
 ) -> tuple[Row, int]:
     async def work(tx: Transaction) -> tuple[Row, int]:
-        version = (await tx.handle(ACCOUNT, caller.account_id, command)).version
+        await tx.lock()  # so that nobody is invited between the count and the change
+        asked = command
+        if isinstance(asked, ChangeMember) and asked.active:
+            users = await limits.limit(tx, "users")
+            asked = replace(asked, invited=await open_invitations(tx), limit=users)
+        version = (await tx.handle(ACCOUNT, caller.account_id, asked)).version
         row = await _member(tx, user_id)
         if not row["is_active"]:
             await tx.handle(USER, user_id, SignOutEverywhere())

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from common.ai.costs import credits
 from common.ai.operations import steps as operations
 from common.ai.operations.views import operations as operation_rows
 from common.api.answers import Listed, Success
@@ -17,7 +18,6 @@ from common.api.scope import require_place, require_row, visible
 from common.contracts.planner import Stage
 from common.database import Row, Sql, Transaction
 from common.replicas.accounts import replica_sectors
-from common.replicas.balances import credits
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -79,10 +79,12 @@ class _Reading:
     ) -> ImportResult:
         rows, new, known, errors, failed = iter(file), 0, 0, list[RowFault](), 0
         while batch := await asyncio.to_thread(_next, rows):
-            keywords = tuple(_keyword(import_id, row) for row in batch if isinstance(row, KeywordRow))
+            keywords = {_keyword(import_id, row): row.line for row in batch if isinstance(row, KeywordRow)}
+            added, left_out, limit = await self._add(work, accepted, tuple(keywords))
             faults = [_fault(row) for row in batch if isinstance(row, RowError)]
-            added = await self._add(work, accepted, keywords)
-            new, known, failed = new + added, known + len(keywords) - added, failed + len(faults)
+            faults += [_above(limit, keywords[keyword], keyword) for keyword in left_out]
+            new, known = new + added, known + len(keywords) - added - len(left_out)
+            failed += len(faults)
             errors += faults[: MOST_ERRORS - len(errors)]
             done = file.tally.keywords + file.tally.duplicates + file.tally.errors
             await self._report(work, import_id, "Processing", 100 * done // max(file.report.rows, 1))
@@ -95,15 +97,24 @@ class _Reading:
             warnings=(*file.report.warnings, *_left_out(file.report.ignored)),
         )
 
-    async def _add(self, work: Work, accepted: ImportAccepted, keywords: tuple[Keyword, ...]) -> int:
-        """How many of the keywords this import brought into the sector, in this attempt or an earlier one."""
+    async def _add(
+        self, work: Work, accepted: ImportAccepted, keywords: tuple[Keyword, ...]
+    ) -> tuple[int, tuple[Keyword, ...], int | None]:
+        """How many of the keywords this import brought into the sector, in this attempt or an earlier one, those for
+        which the account's plan has no room, and what it allows."""
 
-        async def add(tx: Transaction) -> int:
+        async def add(tx: Transaction) -> tuple[int, tuple[Keyword, ...], int | None]:
             await views.lock(tx)
             taken = await views.taken(tx, accepted.sector_id, [keyword.normalised for keyword in keywords])
-            command = AddKeywords(accepted.site_id, accepted.sector_id, keywords, frozenset(taken))
+            used, limit = await views.room(tx)
+            new = tuple(keyword for keyword in keywords if keyword.normalised not in taken)
+            fit = len(new) if limit is None else max(0, limit - used)
+            command = AddKeywords(
+                accepted.site_id, accepted.sector_id, new[:fit], frozenset(taken), used, limit
+            )
             await views.change(tx, accepted.sector_id, command)
-            return sum(taken.get(k.normalised, k.keyword_id) == k.keyword_id for k in keywords)
+            earlier = sum(taken.get(k.normalised) == k.keyword_id for k in keywords)
+            return earlier + len(new[:fit]), new[fit:], limit
 
         return await self._runtime.database.run(work.account_id, add, work.meta)
 
@@ -146,6 +157,13 @@ def _keyword(import_id: UUID, row: KeywordRow) -> Keyword:
         source=row.source.value,
         volume_estimated=row.volume_estimated,
     )
+
+
+def _above(limit: int | None, line: int, keyword: Keyword) -> RowFault:
+    reason = (
+        f"The plan allows {limit} keywords. Archive some, or choose a larger plan, and import the file again."
+    )
+    return RowFault(line=line, column=None, value=keyword.keyword, reason=reason)
 
 
 def _fault(error: RowError) -> RowFault:

@@ -193,7 +193,8 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
         taken = await views.taken(tx, body.sector_id, [keyword.normalised])
         if taken.get(keyword.normalised, keyword_id) != keyword_id:
             raise KeywordTaken(f"The sector has a keyword {keyword.keyword!r} already.")
-        command = AddKeywords(body.site_id, body.sector_id, (keyword,), frozenset(taken))
+        used, limit = await views.room(tx)
+        command = AddKeywords(body.site_id, body.sector_id, (keyword,), frozenset(taken), used, limit)
         await views.change(tx, body.sector_id, command)
         return await _one(caller, tx, keyword_id)
 
@@ -214,7 +215,8 @@ async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Ans
         await require_place(tx, body.site_id, body.sector_id, caller)
         await views.lock(tx)
         taken = await views.taken(tx, body.sector_id, [keyword.normalised for keyword in asked])
-        command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken))
+        used, limit = await views.room(tx)
+        command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken), used, limit)
         events = await views.change(tx, body.sector_id, command)
         earlier = [k.keyword_id for k in asked if taken.get(k.normalised) == k.keyword_id]
         return earlier + [k.keyword_id for e in events if isinstance(e, KeywordsAdded) for k in e.keywords]

@@ -9,6 +9,7 @@ import msgspec
 from common.contracts.planner import KeywordStatus
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.plan_limits import require_room
 
 from planner.keywords.events import Keyword, KeywordsAdded, KeywordsEvent, KeywordsRemoved, KeywordsRevised
 
@@ -33,12 +34,17 @@ class KeywordStatusConflict(DomainError):
 
 @dataclass(frozen=True)
 class AddKeywords:
-    """`taken` are the normalised forms the sector has already; a keyword among them is left out."""
+    """`taken` are the normalised forms the sector has already; a keyword among them is left out.
+
+    `used` keywords are in the account, which may have `limit` (None: any number of) them.
+    """
 
     site_id: UUID
     sector_id: UUID
     keywords: tuple[Keyword, ...]
     taken: frozenset[str] = frozenset()
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,10 +111,13 @@ def decide(command: KeywordsCommand, state: None) -> Sequence[KeywordsEvent]:
 
 
 def _added(command: AddKeywords) -> Sequence[KeywordsEvent]:
+    """All that are new, or none. Raises `PlanLimitReached`."""
     new: dict[str, Keyword] = {}
     for keyword in command.keywords:
         if keyword.normalised not in command.taken:
             new.setdefault(keyword.normalised, keyword)
+    if new:
+        require_room("keywords", command.limit, command.used, len(new))
     return [KeywordsAdded(command.site_id, command.sector_id, part) for part in slices(new.values())]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from common.ai.costs import price
+from common.ai.costs import credits, price
 from common.ai.engine import Answer
 from common.ai.functions import AnyFunction
 from common.ai.operations.decisions import (
@@ -139,7 +139,7 @@ def reactions(steps: Mapping[Function, PaidStep]) -> Reactions:
             OPERATION, event.data.operation_id, RefuseOperation(event.data.needed, event.data.available)
         )
         if handled.events and isinstance(before, Operation):
-            message = f"needed up to {balances.credits(event.data.needed)} credits"
+            message = f"needed up to {credits(event.data.needed)} credits"
             await _fail_open(tx, before, "INSUFFICIENT_CREDITS", message, steps)
 
     return table

@@ -1,0 +1,45 @@
+"""The replica of what each account's plan allows."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from common.contracts.billing import EntitlementsChanged
+from common.database import Sql, Transaction
+from common.messaging.envelope import Heard
+from common.messaging.reactions import Reactions
+from common.plan_limits import LimitName
+from common.replicas import metadata
+from common.views import upsert_rows, uuid_column
+
+replica_limits = sa.Table(
+    "replica_limits",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("limits", JSONB, nullable=False),
+)
+
+reactions = Reactions()
+
+
+@reactions.on(EntitlementsChanged)
+async def entitlements_changed(event: Heard[EntitlementsChanged], tx: Transaction) -> None:
+    row: dict[str, Any] = {
+        "account_id": event.account_id,
+        "version": event.version,
+        "plan": event.data.plan,
+        "limits": msgspec.to_builtins(event.data.limits),
+    }
+    await upsert_rows(tx, replica_limits, [row], newer_by="version")
+
+
+async def limit(sql: Sql, of: LimitName) -> int | None:
+    """Of the transaction's account; None is unlimited, as is an account whose plan has not been heard of."""
+    found: int | None = await sql.scalar(
+        sa.select(sa.cast(replica_limits.c.limits[of].astext, sa.BigInteger))
+    )
+    return found

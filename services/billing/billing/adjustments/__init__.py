@@ -1,0 +1,1 @@
+"""Credits that staff give and take back."""

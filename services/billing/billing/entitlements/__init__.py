@@ -1,0 +1,1 @@
+"""What each account's plan allows."""

@@ -1,0 +1,1 @@
+"""Plans: credits a month, and limits."""

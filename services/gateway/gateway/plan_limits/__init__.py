@@ -1,0 +1,1 @@
+"""What the account's plan allows, and how much of it is used."""
