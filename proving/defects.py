@@ -1011,7 +1011,7 @@ DEFECTS: tuple[Defect, ...] = (
         WITHIN_PLAN,
         "users are counted before the account is locked, so that several count the same",
         "services/gateway/gateway/invitations/api.py",
-        "        await tx.lock()  # so that nobody else is invited between the count and the invitation\n",
+        "        await tx.lock()  # nobody else is invited, or accepts, between what is read here and the invitation\n",
         "",
         f"{_GATEWAY_TESTS}/test_gateway_limits.py"
         "::test_of_20_racing_invitations_as_many_as_there_is_room_for_are_made",
