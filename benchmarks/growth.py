@@ -18,7 +18,7 @@ from common.api.scope import FilterOf, listed
 from common.auth.identity import Identity
 from common.database import Database
 from fastapi import Request
-from planner.keywords.api import ROWS
+from planner.keywords.api import ORDERING, ROWS
 from planner.keywords.views import keywords
 from planner.model import MODEL
 
@@ -142,7 +142,7 @@ async def _list_rate(database: Database, tenants: list[UUID]) -> float:
                 query,
                 PageOf(1, 10, None),
                 REQUEST,
-                ordering={"created_at": keywords.c.created_at},
+                ordering=ORDERING,
                 tie=keywords.c.keyword_id,
             )
         assert page["count"] == ROWS_OF_A_TENANT

@@ -30,7 +30,7 @@ from common.auth.identity import Identity
 from common.database import SESSION_OPTIONS, Database
 from fastapi import Request
 from planner.answers import shown
-from planner.keywords.api import ROWS
+from planner.keywords.api import ORDERING, ROWS
 from planner.keywords.views import keywords
 from planner.model import MODEL
 from psycopg.rows import dict_row
@@ -223,7 +223,7 @@ async def _page(database: Database, sector_id: UUID, page: PageOf) -> dict[str, 
             query,
             page,
             request,
-            ordering={"created_at": keywords.c.created_at},
+            ordering=ORDERING,
             tie=keywords.c.keyword_id,
             show=lambda row: shown(row, "keyword_id"),
         )
