@@ -67,7 +67,8 @@ async def paginate(
         return await _from_cursor(sql, question, page, request, place, show)
     # Apart from the rows, although that is a question more: PostgreSQL keeps its plan for the rows then. One plan for both
     # it made anew each time, in half a millisecond.
-    count: int = await sql.scalar(_counting(question.statement, place), question.values)
+    counting = question.counting if question.counting is not None else _counting(question.statement, place)
+    count: int = await sql.scalar(counting, question.values)
     if page.page == 1:
         rows = await sql.all(_first(question.statement, place, page.page_size), question.values)
     else:

@@ -22,19 +22,23 @@ class Question:
 
     statement: "sa.Select[Any]"
     values: Mapping[str, Any] = field(default_factory=dict)
+    counting: "sa.Select[Any] | None" = None
+    """Counts the rows where what `statement` joins to them is only for show; None: all of the statement is counted."""
 
     def where(self, condition: "sa.ColumnElement[bool]", **values: Any) -> "Question":
         """Narrowed by a condition and the values of its parameters.
 
         One that stands in its module is shared between requests; one made for a request costs its making each time.
         """
-        return Question(_narrowed(self.statement, condition), self._with(values))
+        counting = None if self.counting is None else _narrowed(self.counting, condition)
+        return Question(_narrowed(self.statement, condition), self._with(values), counting)
 
     def equal(self, column: "KeyedColumnElement[Any]", value: Any) -> "Question":
         """Narrowed to the rows that have the value; None asks for nothing."""
         if value is None:
             return self
-        return Question(_equal(self.statement, column), self._with({column.key: value}))
+        counting = None if self.counting is None else _equal(self.counting, column)
+        return Question(_equal(self.statement, column), self._with({column.key: value}), counting)
 
     def _with(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         if not values.keys().isdisjoint(self.values):

@@ -52,8 +52,19 @@ def visible(table: sa.Table, caller: CallerOf, *, deleted: bool = False) -> "sa.
     return seen & (table.c.archived if deleted else ~table.c.archived)
 
 
-def listed(query: "sa.Select[Any]", table: sa.Table, caller: CallerOf, wanted: FilterOf) -> Question:
-    """The rows of `table` in `query`, a constant of its module, that the caller may see and asked for."""
+def listed(
+    query: "sa.Select[Any]",
+    table: sa.Table,
+    caller: CallerOf,
+    wanted: FilterOf,
+    *,
+    counting: "sa.Select[Any] | None" = None,
+) -> Question:
+    """The rows of `table` in `query`, a constant of its module, that the caller may see and asked for.
+
+    `counting`, another one, is `counted(table)` where `query` joins at most one row to each of the table's, and the list is
+    narrowed by the table's own columns: PostgreSQL need not find out anew each time that it may count those alone.
+    """
     if wanted.deleted:
         caller.require("manage")
     values: dict[str, Any] = {}
@@ -63,7 +74,15 @@ def listed(query: "sa.Select[Any]", table: sa.Table, caller: CallerOf, wanted: F
         values["site_id"] = wanted.site_id
     if wanted.sector_id is not None:
         values["sector_id"] = wanted.sector_id
-    return Question(_listed(query, table, wanted.deleted, frozenset(values)), values)
+    given = frozenset(values)
+    if counting is not None:
+        counting = _listed(counting, table, wanted.deleted, given)
+    return Question(_listed(query, table, wanted.deleted, given), values, counting)
+
+
+def counted(table: sa.Table) -> "sa.Select[Any]":
+    """Counts the rows of a table."""
+    return sa.select(sa.func.count()).select_from(table)
 
 
 @lru_cache(SHAPES)

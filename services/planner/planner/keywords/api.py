@@ -15,7 +15,15 @@ from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
 from common.api.question import Question
 from common.api.runtime import Runtime
-from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
+from common.api.scope import (
+    Filter,
+    counted,
+    listed,
+    require_one_sector,
+    require_place,
+    require_row,
+    require_rows,
+)
 from common.contracts.planner import Intent, KeywordStatus
 from common.database import Row, Sql, Transaction
 from common.keyword_text import UnusableText, clean, normalise
@@ -125,6 +133,7 @@ ROWS = (
     .outerjoin(replica_sectors, replica_sectors.c.sector_id == keywords.c.sector_id)
 )
 
+COUNTED = counted(keywords)
 ORDERING = {name: keywords.c[name] for name in ("created_at", "volume", "difficulty", "keyword")}
 _BOUNDS = {
     "difficulty_min": keywords.c.difficulty >= sa.bindparam("difficulty_min"),
@@ -148,7 +157,7 @@ async def _filtered(
 ) -> Question:
     """The filters that list and export share."""
     columns = keywords.c
-    asked = listed(ROWS, keywords, caller, wanted)
+    asked = listed(ROWS, keywords, caller, wanted, counting=COUNTED)
     asked = asked.equal(columns.status, status).equal(columns.cluster_id, cluster_id)
     asked = asked.equal(columns.intent, intent)
     for name, bound in (
