@@ -18,7 +18,7 @@ from common.api.scope import FilterOf, listed
 from common.auth.identity import Identity
 from common.database import Database
 from fastapi import Request
-from planner.keywords.api import ROWS
+from planner.keywords.api import COUNTED, ORDERING, ROWS
 from planner.keywords.views import keywords
 from planner.model import MODEL
 
@@ -135,14 +135,14 @@ async def _list_rate(database: Database, tenants: list[UUID]) -> float:
     while monotonic() < began + SECONDS:
         tenant = random.choice(tenants)
         caller = CallerOf(Identity(account_id=tenant, role="owner"), None, PATH)
-        query = listed(ROWS, keywords, caller, FilterOf(None, None, False))
+        query = listed(ROWS, keywords, caller, FilterOf(None, None, False), counting=COUNTED)
         async with database.transaction(tenant) as tx:
             page = await paginate(
                 tx,
                 query,
                 PageOf(1, 10, None),
                 REQUEST,
-                ordering={"created_at": keywords.c.created_at},
+                ordering=ORDERING,
                 tie=keywords.c.keyword_id,
             )
         assert page["count"] == ROWS_OF_A_TENANT

@@ -30,7 +30,7 @@ from common.auth.identity import Identity
 from common.database import SESSION_OPTIONS, Database
 from fastapi import Request
 from planner.answers import shown
-from planner.keywords.api import ROWS
+from planner.keywords.api import COUNTED, ORDERING, ROWS
 from planner.keywords.views import keywords
 from planner.model import MODEL
 from psycopg.rows import dict_row
@@ -216,14 +216,20 @@ async def _page(database: Database, sector_id: UUID, page: PageOf) -> dict[str, 
     request = Request(
         {"type": "http", "path": PATH, "query_string": b"", "headers": [], "server": ("bench", 80)}
     )
-    query = listed(ROWS, keywords, CallerOf(IDENTITY, None, PATH), FilterOf(sector_id, sector_id, False))
+    query = listed(
+        ROWS,
+        keywords,
+        CallerOf(IDENTITY, None, PATH),
+        FilterOf(sector_id, sector_id, False),
+        counting=COUNTED,
+    )
     async with database.transaction(ACCOUNT) as tx:
         return await paginate(
             tx,
             query,
             page,
             request,
-            ordering={"created_at": keywords.c.created_at},
+            ordering=ORDERING,
             tie=keywords.c.keyword_id,
             show=lambda row: shown(row, "keyword_id"),
         )

@@ -104,7 +104,7 @@ class Sql:
         self.connection = connection
 
     async def _prepare(self) -> None:
-        """Hook of `Transaction`: the tenant is set before the first statement."""
+        """Hook of `Transaction`: the tenant is set before a statement."""
 
     async def execute(
         self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
@@ -294,7 +294,10 @@ class Handled(Generic[S]):
 
 
 class Transaction(Sql):
-    """One database transaction on behalf of one account: facts, views and jobs commit together or not at all."""
+    """One database transaction on behalf of one account: facts, views and jobs commit together or not at all.
+
+    `Database.transaction` opens it, with its tenant set.
+    """
 
     def __init__(
         self,
@@ -311,7 +314,7 @@ class Transaction(Sql):
         self.said_something = False
         self.conditional = False
         """Whether this transaction's request has been compared with the version it names (`common.api.scope`)."""
-        self._tenant_set = False
+        self._tenant_set = account_id is not None
         self._loaded: dict[str, tuple[Any, int]] = {}
 
     @property
@@ -488,7 +491,7 @@ class Database:
             min_size=2,
             max_size=self._pool_size,
             open=False,
-            kwargs=connection_options(f"igny8-{self.model.name}"),
+            kwargs=connection_options(f"igny8-{self.model.name}") | {"autocommit": True},
         )
 
     async def open(self) -> None:
@@ -510,11 +513,13 @@ class Database:
         self, account_id: UUID | None, meta: Meta | None = None
     ) -> AsyncIterator[Transaction]:
         """Open one transaction, without retries. `account_id` None sees no tenant's row (lookups, machinery)."""
-        async with self._connection() as connection, connection.transaction():
+        async with self._connection() as connection:  # which rolls back what was not committed
+            await connection.execute(_begin(account_id), prepare=False)
             tx = Transaction(connection, self.model, account_id, meta or Meta())
             yield tx
             if tx.recorded_something:
                 crash_point("command.before_commit")
+            await connection.commit()
         if tx.recorded_something:
             crash_point("command.after_commit")
         if tx.said_something:
@@ -537,11 +542,7 @@ class Database:
         The statement sets its tenant itself; it records no facts.
         """
         async with self._connection() as connection:
-            await connection.set_autocommit(True)
-            try:
-                await connection.execute(statement, parameters, prepare=True)
-            finally:
-                await connection.set_autocommit(False)
+            await connection.execute(statement, parameters, prepare=True)
 
     async def run(
         self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
@@ -558,6 +559,13 @@ class Database:
                     raise
                 log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+
+def _begin(account_id: UUID | None) -> str:
+    """Begins a transaction and sets its tenant, in one round trip; hexadecimal digits are all that can get in here."""
+    if account_id is None:
+        return "BEGIN"
+    return f"BEGIN; SELECT set_config('app.account_id', '{account_id.hex}', true)"
 
 
 async def _still_there(connection: psycopg.AsyncConnection[Any]) -> bool:

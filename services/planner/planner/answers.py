@@ -27,7 +27,8 @@ class Changed(BaseModel):
 
 def shown(row: Row, key: str) -> dict[str, Any]:
     """A row with its primary key as `id`, without what is inside only."""
-    found = {"id": row[key], **row}
-    for inside in (key, "archived", "normalised"):
+    found = dict(row)
+    found["id"] = found.pop(key)
+    for inside in ("archived", "normalised"):
         found.pop(inside, None)
     return found

@@ -189,13 +189,15 @@ class TestScope:
             scope.FilterOf(None, None, deleted),
             scope.FilterOf(place.site, place.sector, deleted),
         ):
-            rows = await place.tx.all(scope.listed(THINGS, things, place.caller(place.site), wanted))
+            asked = scope.listed(THINGS, things, place.caller(place.site), wanted)
+            rows = await place.tx.all(asked.statement, asked.values)
             assert [row["name"] for row in rows] == names
         for elsewhere in (
             scope.FilterOf(new_id(), None, deleted),
             scope.FilterOf(None, new_id(), deleted),
         ):
-            assert not await place.tx.all(scope.listed(THINGS, things, place.caller(), elsewhere))
+            asked = scope.listed(THINGS, things, place.caller(), elsewhere)
+            assert not await place.tx.all(asked.statement, asked.values)
 
     async def test_archived_ones_are_for_those_who_manage(self, place: Place) -> None:
         with pytest.raises(ApiError) as refused:

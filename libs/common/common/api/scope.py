@@ -2,15 +2,18 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Depends, Query
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from common.api.caller import CallerOf
 from common.api.conditional import require_version
 from common.api.errors import ApiError, not_found, validation
+from common.api.question import SHAPES, Question
 from common.database import Row, Sql, Transaction
 from common.replicas import accounts
 from common.views import among
@@ -49,13 +52,52 @@ def visible(table: sa.Table, caller: CallerOf, *, deleted: bool = False) -> "sa.
     return seen & (table.c.archived if deleted else ~table.c.archived)
 
 
-def listed(query: "sa.Select[Any]", table: sa.Table, caller: CallerOf, wanted: FilterOf) -> "sa.Select[Any]":
-    """The rows of `table` in `query` that the caller may see and asked for."""
-    query = query.where(visible(table, caller, deleted=wanted.deleted))
+def listed(
+    query: "sa.Select[Any]",
+    table: sa.Table,
+    caller: CallerOf,
+    wanted: FilterOf,
+    *,
+    counting: "sa.Select[Any] | None" = None,
+) -> Question:
+    """The rows of `table` in `query`, a constant of its module, that the caller may see and asked for.
+
+    `counting`, another one, is `counted(table)` where `query` joins at most one row to each of the table's, and the list is
+    narrowed by the table's own columns: PostgreSQL need not find out anew each time that it may count those alone.
+    """
+    if wanted.deleted:
+        caller.require("manage")
+    values: dict[str, Any] = {}
+    if caller.site_ids is not None and "site_id" in table.c:
+        values["granted_site_ids"] = list(caller.site_ids)
     if wanted.site_id is not None:
-        query = query.where(table.c.site_id == wanted.site_id)
+        values["site_id"] = wanted.site_id
     if wanted.sector_id is not None:
-        query = query.where(table.c.sector_id == wanted.sector_id)
+        values["sector_id"] = wanted.sector_id
+    given = frozenset(values)
+    if counting is not None:
+        counting = _listed(counting, table, wanted.deleted, given)
+    return Question(_listed(query, table, wanted.deleted, given), values, counting)
+
+
+def counted(table: sa.Table) -> "sa.Select[Any]":
+    """Counts the rows of a table."""
+    return sa.select(sa.func.count()).select_from(table)
+
+
+@lru_cache(SHAPES)
+def _listed(
+    query: "sa.Select[Any]", table: sa.Table, deleted: bool, given: frozenset[str]
+) -> "sa.Select[Any]":
+    columns = table.c
+    if "archived" in columns:
+        query = query.where(columns.archived if deleted else ~columns.archived)
+    if "granted_site_ids" in given:
+        granted = sa.bindparam("granted_site_ids", type_=sa.ARRAY(PgUUID(as_uuid=True)))
+        query = query.where(_or_of_no_site(columns.site_id, columns.site_id == sa.any_(granted)))
+    for name in ("site_id", "sector_id"):
+        if name in given:
+            query = query.where(columns[name] == sa.bindparam(name))
     return query
 
 
@@ -162,5 +204,8 @@ def require_one_sector(field: str, rows: Collection[Row]) -> tuple[UUID, UUID]:
 def _of_sites(table: sa.Table, caller: CallerOf) -> "sa.ColumnElement[bool]":
     if caller.site_ids is None or "site_id" not in table.c:  # what belongs to no site is for all members
         return sa.true()
-    of_sites = among(table.c.site_id, caller.site_ids)
-    return of_sites | table.c.site_id.is_(None) if table.c.site_id.nullable else of_sites
+    return _or_of_no_site(table.c.site_id, among(table.c.site_id, caller.site_ids))
+
+
+def _or_of_no_site(site_id: "sa.Column[Any]", granted: "sa.ColumnElement[bool]") -> "sa.ColumnElement[bool]":
+    return granted | site_id.is_(None) if site_id.nullable else granted

@@ -1,5 +1,6 @@
 """Clusters over HTTP."""
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.paging import Page, paginate
+from common.api.question import SHAPES, Question
 from common.api.runtime import Runtime
 from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.database import Row, Sql, Transaction
@@ -62,6 +64,13 @@ def _show(row: Row) -> dict[str, Any]:
     return shown(row, "cluster_id")
 
 
+@lru_cache(SHAPES)
+def _counted(clusters: "sa.Select[Any]") -> "tuple[sa.Select[Any], sa.Subquery]":
+    """Its rows again, and its columns: for filters and orders by what is calculated."""
+    counted = clusters.subquery("counted")
+    return sa.select(counted), counted
+
+
 @router.get("/", summary="Clusters", response_model=Success[Listed[ClusterOut]])
 async def list_clusters(
     caller: Caller,
@@ -75,8 +84,8 @@ async def list_clusters(
     query = listed(views.listed(), views.clusters, caller, wanted)
     if search:
         query = query.where(views.clusters.c.name.icontains(search, autoescape=True))
-    counted = query.subquery("counted")
-    rows = sa.select(counted) if status is None else sa.select(counted).where(counted.c.status == status)
+    statement, counted = _counted(query.statement)
+    rows = Question(statement, query.values).equal(counted.c.status, status)
     async with runtime.database.transaction(caller.account_id) as tx:
         found = await paginate(
             tx,

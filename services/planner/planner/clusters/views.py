@@ -1,6 +1,7 @@
 """Clusters as a table; how many keywords they have and how much is searched for them is calculated."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,7 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
 PROJECTION = Projection("clusters", (CLUSTERS.category,), (clusters,), apply)
 
 
+@cache
 def listed() -> "sa.Select[Any]":
     """All clusters with what is calculated, also archived ones."""
     counted = (

@@ -74,6 +74,12 @@ class IdeaIds(BaseModel):
 
 NAMES = {"cluster_id": "keyword_cluster", "title": "idea_title", "word_count": "estimated_word_count"}
 """What the API calls columns of ours (PRODUCT §2)."""
+ORDERING = {
+    "created_at": views.ideas.c.created_at,
+    "idea_title": views.ideas.c.title,
+    "status": views.ideas.c.status,
+    "estimated_word_count": views.ideas.c.word_count,
+}
 FIELDS = {public: own for own, public in NAMES.items()}
 
 
@@ -104,8 +110,7 @@ async def list_ideas(
         (columns.content_type, content_type),
         (columns.content_structure, content_structure),
     ):
-        if value is not None:
-            query = query.where(column == value)
+        query = query.equal(column, value)
     if search:
         query = query.where(columns.title.icontains(search, autoescape=True))
     async with runtime.database.transaction(caller.account_id) as tx:
@@ -114,12 +119,7 @@ async def list_ideas(
             query,
             page,
             request,
-            ordering={
-                "created_at": columns.created_at,
-                "idea_title": columns.title,
-                "status": columns.status,
-                "estimated_word_count": columns.word_count,
-            },
+            ordering=ORDERING,
             tie=columns.idea_id,
             show=_show,
         )

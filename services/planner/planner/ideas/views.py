@@ -1,6 +1,7 @@
 """Ideas as a table, and the replica that says which task an idea became."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +97,7 @@ def _columns(item: IdeaItem) -> dict[str, Any]:
 PROJECTION = Projection("ideas", (IDEAS.category,), (ideas,), apply)
 
 
+@cache
 def listed() -> "sa.Select[Any]":
     """All ideas with their read-only names, also archived ones."""
     return (

@@ -13,8 +13,17 @@ from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
 from common.api.errors import not_found, validation
 from common.api.paging import Page, paginate
+from common.api.question import Question
 from common.api.runtime import Runtime
-from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
+from common.api.scope import (
+    Filter,
+    counted,
+    listed,
+    require_one_sector,
+    require_place,
+    require_row,
+    require_rows,
+)
 from common.contracts.planner import Intent, KeywordStatus
 from common.database import Row, Sql, Transaction
 from common.keyword_text import UnusableText, clean, normalise
@@ -124,6 +133,15 @@ ROWS = (
     .outerjoin(replica_sectors, replica_sectors.c.sector_id == keywords.c.sector_id)
 )
 
+COUNTED = counted(keywords)
+ORDERING = {name: keywords.c[name] for name in ("created_at", "volume", "difficulty", "keyword")}
+_BOUNDS = {
+    "difficulty_min": keywords.c.difficulty >= sa.bindparam("difficulty_min"),
+    "difficulty_max": keywords.c.difficulty <= sa.bindparam("difficulty_max"),
+    "volume_min": keywords.c.volume >= sa.bindparam("volume_min"),
+    "volume_max": keywords.c.volume <= sa.bindparam("volume_max"),
+}
+
 
 async def _filtered(
     caller: Caller,
@@ -136,26 +154,26 @@ async def _filtered(
     difficulty_max: Difficulty | None = None,
     volume_min: Volume | None = None,
     volume_max: Volume | None = None,
-) -> "sa.Select[Any]":
+) -> Question:
     """The filters that list and export share."""
-    query = listed(ROWS, keywords, caller, wanted)
-    for name, value in (("status", status), ("cluster_id", cluster_id), ("intent", intent)):
-        if value is not None:
-            query = query.where(keywords.c[name] == value)
-    for name, low, high in (
-        ("difficulty", difficulty_min, difficulty_max),
-        ("volume", volume_min, volume_max),
+    columns = keywords.c
+    asked = listed(ROWS, keywords, caller, wanted, counting=COUNTED)
+    asked = asked.equal(columns.status, status).equal(columns.cluster_id, cluster_id)
+    asked = asked.equal(columns.intent, intent)
+    for name, bound in (
+        ("difficulty_min", difficulty_min),
+        ("difficulty_max", difficulty_max),
+        ("volume_min", volume_min),
+        ("volume_max", volume_max),
     ):
-        if low is not None:
-            query = query.where(keywords.c[name] >= low)
-        if high is not None:
-            query = query.where(keywords.c[name] <= high)
+        if bound is not None:
+            asked = asked.where(_BOUNDS[name], **{name: bound})
     if search:
-        query = query.where(keywords.c.normalised.contains(normalise(search), autoescape=True))
-    return query
+        asked = asked.where(columns.normalised.contains(normalise(search), autoescape=True))
+    return asked
 
 
-Filtered = Annotated[Any, Depends(_filtered)]
+Filtered = Annotated[Question, Depends(_filtered)]
 
 
 def _show(row: Row) -> dict[str, Any]:
@@ -164,18 +182,11 @@ def _show(row: Row) -> dict[str, Any]:
 
 @router.get("/", summary="Keywords", response_model=Success[Listed[KeywordOut]])
 async def list_keywords(
-    caller: Caller, runtime: Runtime, page: Page, request: Request, query: Filtered
+    caller: Caller, runtime: Runtime, page: Page, request: Request, asked: Filtered
 ) -> Answer:
-    columns = keywords.c
     async with runtime.database.transaction(caller.account_id) as tx:
         found = await paginate(
-            tx,
-            query,
-            page,
-            request,
-            ordering={name: columns[name] for name in ("created_at", "volume", "difficulty", "keyword")},
-            tie=columns.keyword_id,
-            show=_show,
+            tx, asked, page, request, ordering=ORDERING, tie=keywords.c.keyword_id, show=_show
         )
     return answer(found)
 
@@ -303,14 +314,14 @@ CSV_COLUMNS = (
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def export_csv(caller: Caller, runtime: Runtime, query: Filtered) -> StreamingResponse:
+async def export_csv(caller: Caller, runtime: Runtime, asked: Filtered) -> StreamingResponse:
     async def page_after(last: Row | None) -> list[Row]:
-        page = query.order_by(keywords.c.normalised, keywords.c.keyword_id).limit(EXPORT_PAGE)
+        rows = asked.statement.order_by(keywords.c.normalised, keywords.c.keyword_id).limit(EXPORT_PAGE)
         if last is not None:
             there = (last["normalised"], last["keyword_id"])
-            page = page.where(sa.tuple_(keywords.c.normalised, keywords.c.keyword_id) > there)
+            rows = rows.where(sa.tuple_(keywords.c.normalised, keywords.c.keyword_id) > there)
         async with runtime.database.transaction(caller.account_id) as tx:
-            return await tx.all(page)
+            return await tx.all(rows, asked.values)
 
     first = await page_after(None)  # before the answer begins: a question that cannot be asked is a refusal
 

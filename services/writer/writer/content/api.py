@@ -170,7 +170,7 @@ async def list_content(
         (content.c.content_type, content_type),
         (content.c.content_structure, content_structure),
     ):
-        query = query if value is None else query.where(column == value)
+        query = query.equal(column, value)
     if search:
         query = query.where(content.c.title.icontains(search, autoescape=True))
     async with runtime.database.transaction(caller.account_id) as tx:

@@ -107,6 +107,9 @@ class ImageGroup(BaseModel):
 ROWS = sa.select(*(column for column in images.c), content.c.title.label("content_title")).outerjoin(
     content, content.c.content_id == images.c.content_id
 )
+_OWNERS = sa.select(content.c.content_id, content.c.title).where(
+    sa.exists().where(images.c.content_id == content.c.content_id, ~images.c.archived)
+)
 ORDERING = {name: images.c[name] for name in ("created_at", "updated_at", "position", "status", "image_type")}
 
 
@@ -147,9 +150,7 @@ async def list_prompts(
 
 @router.get("/grouped/", summary="By article", response_model=Success[Listed[ImageGroup]])
 async def grouped(request: Request, caller: Caller, runtime: Runtime, page: Page, wanted: Filter) -> Answer:
-    owners = listed(sa.select(content.c.content_id, content.c.title), content, caller, wanted).where(
-        sa.exists().where(images.c.content_id == content.c.content_id, ~images.c.archived)
-    )
+    owners = listed(_OWNERS, content, caller, wanted)
     async with runtime.database.transaction(caller.account_id) as tx:
         ordering = {"created_at": content.c.created_at, "title": content.c.title}
         found = await paginate(tx, owners, page, request, ordering=ordering, tie=content.c.content_id)
@@ -321,7 +322,7 @@ async def _list(
         (images.c.image_type, image_type),
         (images.c.status, status),
     ):
-        query = query if value is None else query.where(column == value)
+        query = query.equal(column, value)
     async with runtime.database.transaction(caller.account_id) as tx:
         return answer(
             await paginate(tx, query, page, request, ordering=ORDERING, tie=images.c.image_id, show=shown)

@@ -143,7 +143,7 @@ async def list_tasks(
         (tasks.c.content_type, content_type),
         (tasks.c.content_structure, content_structure),
     ):
-        query = query if value is None else query.where(column == value)
+        query = query.equal(column, value)
     if search:
         keywords = sa.cast(tasks.c.keywords, sa.Text)
         query = query.where(

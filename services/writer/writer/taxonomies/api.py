@@ -59,9 +59,7 @@ async def list_terms(
     taxonomy: Taxonomy | None = None,
     search: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Answer:
-    query = listed(ROWS, terms, caller, wanted)
-    if taxonomy is not None:
-        query = query.where(terms.c.taxonomy == taxonomy)
+    query = listed(ROWS, terms, caller, wanted).equal(terms.c.taxonomy, taxonomy)
     if search:
         query = query.where(terms.c.name.icontains(search, autoescape=True))
     async with runtime.database.transaction(caller.account_id) as tx:
