@@ -21,7 +21,7 @@ import structlog
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, Select
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -242,6 +242,8 @@ def _compiled(statement: ClauseElement, names: tuple[str, ...]) -> _Compiled:
     key = statement._generate_cache_key()
     shared = _compiled_shape(_Shape(key.key, names, statement, key)) if key is not None else None
     if key is None or shared is None:
+        if isinstance(statement, Select):  # its own values are wanted now, those it is called with come later
+            statement = statement.params(dict.fromkeys(names))
         return _new_compiled(_compile_barely(statement, names, render_postcompile=True))
     values = shared.compiler.construct_params(extracted_parameters=key.bindparams, _check=False)
     return replace(shared, values=values)
@@ -275,10 +277,11 @@ def _compile_barely(
 
 def _new_compiled(compiler: SQLCompiler) -> _Compiled:
     binds = {compiler.bind_names[bind]: bind for bind in compiler.bind_names}
+    expanded = compiler._post_compile_expanded_state
     return _Compiled(
         compiler,
         str(compiler),
-        compiler.construct_params(_check=False),
+        dict(expanded.parameters) if expanded else compiler.construct_params(_check=False),
         frozenset(name for name, bind in binds.items() if bind.required),
         {name: process for name, process in compiler._bind_processors.items() if callable(process)},
     )

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from sqlalchemy.exc import InvalidRequestError
 
 things = sa.Table(
     "things",
@@ -54,6 +55,15 @@ def test_a_named_value_of_a_statement_that_shares_its_text() -> None:
 
     assert asked(3)[0] is asked(5)[0]
     assert asked(5)[1] == {"number_1": 5, "which": ID}
+
+
+def test_a_named_value_beside_a_list() -> None:
+    query = sa.select(things.c.id).where(things.c.number.in_([3, 5])).limit(sa.bindparam("most"))
+    for most in (1, 2):
+        _, values = _compile(query, {"most": most})
+        assert values == {"number_1_1": 3, "number_1_2": 5, "most": most}
+    with pytest.raises(InvalidRequestError, match="most"):
+        _compile(query, {})
 
 
 def test_an_empty_list_finds_nothing() -> None:
