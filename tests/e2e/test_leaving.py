@@ -14,8 +14,10 @@ import httpx
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer
+from billing import model as billing
 from common.contracts.base import SERVICES
 from common.messaging.topics import ALL_TOPICS, partitions_of
+from common.operate.projections import verify
 from igny8_local.demo.client import Client, Refused
 from psycopg import sql
 
@@ -59,11 +61,11 @@ REMAINS = {
 KEPT = {
     "billing": {
         *("events", "snapshots", "wallets", "credit_grants", "credit_transactions"),
-        *("usage_log", "reservations", "expiry_schedule"),
+        *("usage_log", "reservations", "expiry_schedule", "entitlements"),
     },
     "gateway": {"account_slugs", "audit_entries"},
 }
-"""The tables that outlive an account: amounts; who did what, by ids; and hashes of slugs."""
+"""The tables that outlive an account: amounts and limits; who did what, by ids; and hashes of slugs."""
 
 
 @dataclass
@@ -357,6 +359,13 @@ class TestTheErasure:
         assert not (layout.published / CLEAR["account slug"]).exists()
         key = "SELECT wrapped IS NULL AND erased_at IS NOT NULL FROM data_keys WHERE account_id = %s"
         assert shared.product.scalar("secrets", key, exported.account) is True
+
+    async def test_leaves_views_that_are_what_the_facts_say(
+        self, shared: Shared, after: dict[str, Any]
+    ) -> None:
+        url = shared.product.stack.database_url("billing", "owner")
+        found = [await verify(url, billing.MODEL, each) for each in billing.MODEL.projections]
+        assert [each.projection for each in found if not each.equal] == []
 
     def test_ends_every_way_in_at_once(
         self, shared: Shared, exported: Leaving, after: dict[str, Any]

@@ -3,10 +3,9 @@
 from uuid import UUID
 
 import msgspec
-import psycopg
 from common.api.errors import not_found
 from common.contracts.billing import Limits
-from common.database import Database, Transaction, is_of_erased
+from common.database import Database, Transaction
 from common.jobs.job import IMPORT, Job
 from common.jobs.worker import JobHandler, Work
 
@@ -60,11 +59,7 @@ def handler(database: Database) -> JobHandler:
             async with database.transaction(None) as tx:
                 found = await accounts_on(tx, slug, after, ACCOUNTS_AT_ONCE)
             for account_id in found:
-                try:
-                    await database.run(account_id, apply, work.meta)
-                except psycopg.errors.InsufficientPrivilege as error:
-                    if not is_of_erased(error):
-                        raise
+                await database.run(account_id, apply, work.meta)
             if len(found) < ACCOUNTS_AT_ONCE:
                 return
             after = found[-1]

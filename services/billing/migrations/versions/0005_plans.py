@@ -36,11 +36,13 @@ CREATE TABLE entitlements (
     updated_at timestamptz NOT NULL
 );
 CALL guard_tenant('entitlements');
+CALL keep_when_erased('entitlements');  -- as its facts are
 CREATE INDEX entitlements_by_plan ON entitlements (plan, account_id);
 CREATE FUNCTION entitlements_of_all()
 RETURNS TABLE (account_id uuid, version integer, plan text, limits jsonb, created_at timestamptz, updated_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
     SELECT e.account_id, e.version, e.plan, e.limits, e.created_at, e.updated_at FROM entitlements e
+    WHERE NOT EXISTS (SELECT FROM erased_accounts gone WHERE gone.account_id = e.account_id)
 $$;
 """
 
