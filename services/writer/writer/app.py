@@ -18,7 +18,10 @@ from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.objects import ObjectStore
 from common.replicas import accounts, balances, models, prices, settings
-from common.replicas import metadata as replicas
+from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
+from common.replicas.balances import replica_balances
+from common.replicas.models import replica_ai_models
+from common.replicas.prices import replica_rate_cards
 from common.service import Service
 
 from writer.charges import image_model
@@ -84,7 +87,16 @@ MODEL = ServiceModel(
         taxonomies_views.PROJECTION,
         operation_views.PROJECTION,
     ),
-    replicas=(*replicas.tables.values(), clusters.replica_clusters),
+    replicas=(
+        replica_accounts,
+        replica_sites,
+        replica_sectors,
+        replica_balances,
+        replica_rate_cards,
+        replica_ai_models,
+        *settings.TABLES,
+        clusters.replica_clusters,
+    ),
 )
 
 
