@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+import pytest
 from common.api import codes
 from common.api.errors import ERROR_CODES
 
@@ -91,6 +92,7 @@ def met(source: Source, errors: dict[str, str]) -> set[str]:
     return (named & KNOWN.keys()) | {errors[name] for name in refused & errors.keys()}
 
 
+@pytest.mark.usefixtures("uncounted")  # a walk through all sources
 def test_every_code_is_met_by_a_test() -> None:
     errors = domain_errors()
     tests = [

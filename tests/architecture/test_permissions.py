@@ -17,6 +17,8 @@ from joserfc.jwk import KeySet, OKPKey
 
 from tests.support.routes import BEGAN, Sent, apps, every_request
 
+pytestmark = pytest.mark.usefixtures("uncounted")  # the same few lines for each of some thousand requests
+
 KEY = Ed25519PrivateKey.generate()
 SIGNER = IdentitySigner(KEY)
 LET_IN = (BEGAN, 200, 400)

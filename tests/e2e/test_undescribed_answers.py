@@ -14,6 +14,8 @@ from igny8_local.demo.client import Client
 from proving.api import ask_product
 from tests.e2e.conftest import Shared
 
+pytestmark = pytest.mark.usefixtures("uncounted")  # what it passes here is only what makes requests
+
 SEED = "IGNY8_PROVE_SEED"
 """Set it to the seed a failure printed, to have the same requests again. Without it there are others every day."""
 REQUESTS = 2_000

@@ -72,6 +72,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.usefixtures("uncounted")  # the other tests here pass the same lines
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 async def test_a_rebuild_is_what_was_written_live(
