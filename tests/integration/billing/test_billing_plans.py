@@ -196,8 +196,8 @@ async def test_a_plan_that_does_not_fit_is_refused_by_field(shipped: Billing) ->
     ):
         refused = await shipped.staff("POST", "plans/", AGENCY | change)
         assert (refused.status_code, refused.json()["error_code"]) == (400, "VALIDATION_ERROR"), change
-        assert field in refused.json()["errors"]
-    assert (await shipped.staff("GET", "plans/agency/")).status_code == 404
+        assert field in refused.json()["errors"], change
+        assert (await shipped.staff("GET", "plans/agency/")).status_code == 404, change
 
 
 async def test_what_is_not_there_is_not_found(shipped: Billing, account: Account) -> None:

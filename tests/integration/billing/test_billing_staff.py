@@ -114,8 +114,8 @@ class TestAdjustments:
         ):
             refused = await billing.staff("POST", "adjustments/", adjusting(account, 1) | change)
             assert (refused.status_code, refused.json()["error_code"]) == (400, "VALIDATION_ERROR"), change
-            assert list(refused.json()["errors"]) == [field]
-        assert (await billing.balance(account))["balance"] == 200
+            assert list(refused.json()["errors"]) == [field], change
+            assert (await billing.balance(account))["balance"] == 200, change
 
     async def test_an_account_nobody_knows_gets_nothing(self, billing: Billing) -> None:
         unknown = Account()
@@ -175,8 +175,8 @@ class TestRateCards:
         ):
             refused = await billing.staff("POST", "rate-cards/", PRICES | change)
             assert (refused.status_code, refused.json()["error_code"]) == (400, "VALIDATION_ERROR"), change
-            assert list(refused.json()["errors"]) == [field]
-        assert (await billing.staff("GET", "rate-cards/2/")).status_code == 404
+            assert list(refused.json()["errors"]) == [field], change
+            assert (await billing.staff("GET", "rate-cards/2/")).status_code == 404, change
 
     @pytest.mark.parametrize("role", ["owner", "editor"])
     async def test_they_are_for_staff(self, billing: Billing, role: str) -> None:
