@@ -41,9 +41,9 @@ settings.configure(
 django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - Django loads models only after setup()
-from django.db import models  # noqa: E402
-from django.urls import path  # noqa: E402
-from rest_framework import generics, pagination, serializers  # noqa: E402
+from django.db import models  # noqa: E402 - nor these
+from django.urls import path  # noqa: E402 - nor these
+from rest_framework import generics, pagination, serializers  # noqa: E402 - nor these
 
 
 class Cluster(models.Model):
