@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
-from common.eventsourcing.decider import Decider, DomainError, Snapshot
+from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
-from rpds import HashTrieMap
 
 from gateway.authors.events import (
     Author,
@@ -18,6 +16,7 @@ from gateway.authors.events import (
     Authors,
     evolve,
 )
+from gateway.by_id import snapshot_by_id
 
 
 class AuthorMissing(DomainError):
@@ -121,18 +120,11 @@ def _author(authors: Authors, id: UUID, *, archived_too: bool = False) -> Author
     return author
 
 
-_KEPT = msgspec.json.Decoder(dict[UUID, Author])
-
 AUTHORS: Decider[Authors, AuthorCommand] = Decider(
     category="authors",
     initial=Authors(),
     evolve=evolve,
     decide=decide,
     types=EventTypes((AuthorProfileWritten, AuthorProfileArchived)),
-    # The stream grows with every change.
-    snapshot=Snapshot(
-        "authors.1",
-        lambda authors: msgspec.json.encode(dict(authors.by_id.items())),
-        lambda text: Authors(HashTrieMap(_KEPT.decode(text))),
-    ),
+    snapshot=snapshot_by_id("authors.1", dict[UUID, Author], Authors),
 )

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
 from common.contracts.settings import PromptType
-from common.eventsourcing.decider import Decider, DomainError, Snapshot
+from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
-from rpds import HashTrieMap
 
+from gateway.by_id import snapshot_by_id
 from gateway.prompts.events import (
     Prompt,
     PromptArchived,
@@ -114,18 +113,11 @@ def _require_free(prompts: Prompts, type: PromptType) -> None:
         )
 
 
-_KEPT = msgspec.json.Decoder(dict[UUID, Prompt])
-
 PROMPTS: Decider[Prompts, PromptCommand] = Decider(
     category="prompts",
     initial=Prompts(),
     evolve=evolve,
     decide=decide,
     types=EventTypes((PromptWritten, PromptArchived, PromptRestored)),
-    # The stream grows with every change.
-    snapshot=Snapshot(
-        "prompts.1",
-        lambda prompts: msgspec.json.encode(dict(prompts.by_id.items())),
-        lambda text: Prompts(HashTrieMap(_KEPT.decode(text))),
-    ),
+    snapshot=snapshot_by_id("prompts.1", dict[UUID, Prompt], Prompts),
 )

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 from uuid import UUID
 
-import msgspec
 from common.contracts.settings import PromptType
-from common.eventsourcing.decider import Decider, DomainError, Snapshot
+from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
-from rpds import HashTrieMap
 
+from gateway.by_id import snapshot_by_id
 from gateway.strategies.events import (
     Strategies,
     Strategy,
@@ -94,18 +93,11 @@ def _strategy(strategies: Strategies, id: UUID) -> Strategy:
     return strategy
 
 
-_KEPT = msgspec.json.Decoder(dict[UUID, Strategy])
-
 STRATEGIES: Decider[Strategies, StrategyCommand] = Decider(
     category="strategies",
     initial=Strategies(),
     evolve=evolve,
     decide=decide,
     types=EventTypes((StrategyWritten, StrategyArchived)),
-    # The stream grows with every change.
-    snapshot=Snapshot(
-        "strategies.1",
-        lambda strategies: msgspec.json.encode(dict(strategies.by_id.items())),
-        lambda text: Strategies(HashTrieMap(_KEPT.decode(text))),
-    ),
+    snapshot=snapshot_by_id("strategies.1", dict[UUID, Strategy], Strategies),
 )
