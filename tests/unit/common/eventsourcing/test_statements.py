@@ -66,6 +66,12 @@ def test_a_named_value_beside_a_list() -> None:
         _compile(query, {})
 
 
+def test_a_change_of_what_a_list_names() -> None:
+    text, values = _compile(sa.update(things).where(things.c.number.in_([3, 5])).values(id=ID), None)
+    assert text.endswith("IN (%(number_1_1)s::INTEGER, %(number_1_2)s::INTEGER)")
+    assert values == {"number_1_1": 3, "number_1_2": 5, "id": ID}
+
+
 def test_an_empty_list_finds_nothing() -> None:
     text, values = _compile(sa.select(things.c.id).where(things.c.number.in_([])), None)
     assert "1 != 1" in text
