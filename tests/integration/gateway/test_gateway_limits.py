@@ -103,6 +103,13 @@ async def test_an_open_invitation_is_sent_again_though_the_plan_is_full(tenant: 
     assert (await send(tenant, "POST", f"invitations/{made['data']['id']}/resend/"))[0] == 200
 
 
+async def test_who_is_invited_already_is_told_so_though_the_plan_is_full(tenant: Tenant) -> None:
+    (_, made) = await invite(tenant)
+    await allow(tenant, users=2)
+    again = await send(tenant, "POST", "invitations/", email=made["data"]["email"], role="viewer")
+    assert (again[0], again[1]["error_code"]) == (409, "ALREADY_INVITED")
+
+
 async def test_an_invitation_is_accepted_though_the_plan_is_full(tenant: Tenant) -> None:
     await allow(tenant, users=2)
     await tenant.invite("viewer")

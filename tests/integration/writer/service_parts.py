@@ -86,10 +86,6 @@ LOCAL = LocalProvider()
 """One for all tests of a worker: its child imports scikit-learn, seconds that only the first of them pays."""
 
 
-LOCAL = LocalProvider()
-"""One for all tests of a worker: its child imports scikit-learn, seconds that only the first of them pays."""
-
-
 class Parts:
     """`hear` is the broker, `work` the worker, `call` the gateway, `said` the relay."""
 

@@ -1,5 +1,6 @@
 """What may be decided about clusters."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import msgspec
@@ -7,6 +8,7 @@ from common.contracts.operations import Charge, Usage
 from common.contracts.planner import ClusterItem
 from common.database import MAX_MESSAGE_BYTES
 from common.ids import stable_id
+from common.plan_limits import PlanLimitReached
 from common.testing import given
 from planner.clusters.decisions import (
     CLUSTERS,
@@ -67,6 +69,15 @@ class TestRecording:
         given(CLUSTERS)().when(record(item(1), item(2))).then(formed(item(1), item(2)))
         given(CLUSTERS)(formed(item(1))).when(record(item(3))).then_nothing()
 
+    def test_keeps_an_answer_that_the_plan_has_room_for(self) -> None:
+        both = replace(record(item(1), item(2)), used=3, limit=5)
+        given(CLUSTERS)().when(both).then(formed(item(1), item(2)))
+        given(CLUSTERS)().when(replace(both, used=4)).then_refused(
+            PlanLimitReached, of="clusters", used=4, limit=5
+        )
+        given(CLUSTERS)().when(replace(record(), used=5, limit=5)).then(formed())
+        given(CLUSTERS)(formed(item(1))).when(replace(both, used=4)).then_nothing()
+
     def test_an_answer_without_clusters_is_charged_too(self) -> None:
         given(CLUSTERS)().when(record()).then(formed())
 
@@ -84,7 +95,12 @@ class TestRecording:
 class TestByHand:
     def test_added_once(self) -> None:
         given(CLUSTERS)().when(AddCluster(CLUSTER, SITE, SECTOR, "a", "b")).then(ADDED)
-        given(CLUSTERS)(ADDED).when(AddCluster(CLUSTER, SITE, SECTOR, "a", "b")).then_nothing()
+        given(CLUSTERS)(ADDED).when(AddCluster(CLUSTER, SITE, SECTOR, "a", "b", 1, 1)).then_nothing()
+
+    def test_added_where_the_plan_has_room(self) -> None:
+        given(CLUSTERS)().when(AddCluster(CLUSTER, SITE, SECTOR, "a", "b", 1, 2)).then(ADDED)
+        full = AddCluster(CLUSTER, SITE, SECTOR, "a", "b", 2, 2)
+        given(CLUSTERS)().when(full).then_refused(PlanLimitReached, of="clusters", used=2, limit=2)
 
     def test_changed_where_it_differs(self) -> None:
         changed = ClusterChanged(

@@ -1,11 +1,13 @@
 """What may be decided about ideas."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import msgspec
 import pytest
 from common.contracts.operations import Charge, Usage
 from common.contracts.planner import IdeaItem, IdeaStatus
+from common.plan_limits import PlanLimitReached
 from common.testing import given
 from planner.ideas.decisions import (
     IDEAS,
@@ -68,11 +70,24 @@ class TestRecording:
         given(IDEAS)().when(command).then(GENERATED)
         given(IDEAS)(GENERATED).when(command).then_nothing()
 
+    def test_keeps_an_answer_that_the_plan_has_room_for(self) -> None:
+        command = RecordIdeas(**PLACE, **OUTCOME, ideas=(ONE, idea(2)), used=3, limit=5)  # type: ignore[arg-type]
+        given(IDEAS)().when(command).then(GENERATED)
+        full = replace(command, used=4)
+        given(IDEAS)().when(full).then_refused(PlanLimitReached, of="ideas", used=4, limit=5)
+        given(IDEAS)(GENERATED).when(full).then_nothing()
+        assert len(IDEAS.decide(replace(full, ideas=()), IDEAS.initial)) == 1
+
 
 class TestByHand:
     def test_added_once(self) -> None:
         given(IDEAS)().when(AddIdea(SITE, SECTOR, ONE)).then(ADDED)
-        given(IDEAS)(ADDED).when(AddIdea(SITE, SECTOR, ONE)).then_nothing()
+        given(IDEAS)(ADDED).when(AddIdea(SITE, SECTOR, ONE, 1, 1)).then_nothing()
+
+    def test_added_where_the_plan_has_room(self) -> None:
+        given(IDEAS)().when(AddIdea(SITE, SECTOR, ONE, 1, 2)).then(ADDED)
+        full = AddIdea(SITE, SECTOR, ONE, 2, 2)
+        given(IDEAS)().when(full).then_refused(PlanLimitReached, of="ideas", used=2, limit=2)
 
     def test_changed_where_it_differs(self) -> None:
         longer = msgspec.structs.replace(ONE, word_count=1_500)

@@ -43,3 +43,15 @@ async def limit(sql: Sql, of: LimitName) -> int | None:
         sa.select(sa.cast(replica_limits.c.limits[of].astext, sa.BigInteger))
     )
     return found
+
+
+async def room(sql: Sql, of: LimitName, table: sa.Table) -> tuple[int, int | None]:
+    """How many rows of `table`, without archived ones, the account has, and how many it may have.
+
+    Only counted where there is a limit (None). Under the account's lock they stay as they are.
+    """
+    most = await limit(sql, of)
+    if most is None:
+        return 0, None
+    counting = sa.select(sa.func.count()).select_from(table).where(~table.c.archived)
+    return int(await sql.scalar(counting)), most

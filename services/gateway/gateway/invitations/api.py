@@ -34,7 +34,7 @@ from gateway.invitations.decisions import (
 )
 from gateway.invitations.events import InvitedRole, MemberInvited
 from gateway.invitations.jobs import SEND_INVITATION, purpose
-from gateway.invitations.views import ROWS, invitation_row, invitations, open_invitations
+from gateway.invitations.views import ROWS, invitation_row, invitations, is_invited, open_invitations
 from gateway.mailed import MailedToken
 from gateway.parts import Parts
 from gateway.personal import Fields, email_index, normal_email
@@ -138,6 +138,11 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime, parts: Pa
         # Of a user of another account nothing is said: whoever reads that mailbox is told on accepting.
         if found is not None and found[0] == caller.account_id:
             raise conflict("ALREADY_MEMBER", "This e-mail belongs to a user of the account.")
+        if await is_invited(tx, index, besides=invitation_id):
+            raise conflict(
+                "ALREADY_INVITED",
+                "This e-mail is invited already. Have that invitation sent again, or revoke it.",
+            )
         for site_id in body.site_ids:
             await site_named(tx, site_id)
         invited = MemberInvited(
@@ -149,13 +154,7 @@ async def invite(body: InvitationIn, caller: Caller, runtime: Runtime, parts: Pa
             await tx.defer(SEND_INVITATION, invitation_id=invitation_id, sending=1)
         return await invitation_row(tx, invitation_id)
 
-    try:
-        row = await runtime.database.run(caller.account_id, work, caller.meta)
-    except psycopg.errors.UniqueViolation as error:
-        raise conflict(
-            "ALREADY_INVITED",
-            "This e-mail is invited already. Have that invitation sent again, or revoke it.",
-        ) from error
+    row = await runtime.database.run(caller.account_id, work, caller.meta)
     return answer(_shown(row, fields), status=201)
 
 

@@ -85,6 +85,14 @@ async def open_invitations(sql: Sql) -> int:
     return int(await sql.scalar(sa.select(sa.func.count()).select_from(invitations).where(pending)))
 
 
+async def is_invited(sql: Sql, email_index: str, *, besides: UUID) -> bool:
+    """Whether an invitation of this address, other than `besides`, was neither accepted nor revoked."""
+    pending = (invitations.c.state == "pending") & (invitations.c.email_index == email_index)
+    return (
+        await sql.scalar(sa.select(invitations.c.id).where(pending, invitations.c.id != besides)) is not None
+    )
+
+
 async def invitation_row(sql: Sql, invitation_id: UUID) -> Row:
     """Raises 404."""
     row = await sql.first(ROWS.where(invitations.c.id == invitation_id))

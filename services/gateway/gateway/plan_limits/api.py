@@ -1,4 +1,7 @@
-"""The route of an account's limits. They are held where the things are made: users and sites here, keywords in the planner."""
+"""The route of an account's limits.
+
+They are held where the things are made: users and sites here, keywords, clusters and ideas in the planner.
+"""
 
 from typing import Annotated
 

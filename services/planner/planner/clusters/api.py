@@ -13,6 +13,7 @@ from common.api.question import SHAPES, Question
 from common.api.runtime import Runtime
 from common.api.scope import Filter, listed, require_one_sector, require_place, require_row, require_rows
 from common.database import Row, Sql, Transaction
+from common.replicas import limits
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,7 +106,9 @@ async def create_cluster(caller: Caller, runtime: Runtime, body: ClusterIn) -> A
 
     async def work(tx: Transaction) -> Row:
         await require_place(tx, body.site_id, body.sector_id, caller)
-        command = AddCluster(cluster_id, body.site_id, body.sector_id, body.name, body.description)
+        await tx.lock()
+        room = await limits.room(tx, "clusters", views.clusters)
+        command = AddCluster(cluster_id, body.site_id, body.sector_id, body.name, body.description, *room)
         await tx.handle(CLUSTERS, body.sector_id, command)
         return await _one(caller, tx, cluster_id)
 

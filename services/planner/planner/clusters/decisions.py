@@ -10,6 +10,7 @@ from common.contracts.operations import Charge, Usage
 from common.contracts.planner import ClusterItem
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.plan_limits import require_room
 
 from planner.clusters.events import (
     Cluster,
@@ -35,6 +36,8 @@ class ClusterNotFound(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordClusters:
+    """`used` clusters are in the account, which may have `limit` (None: any number of) them."""
+
     operation_id: UUID
     item_id: UUID
     site_id: UUID
@@ -44,15 +47,21 @@ class RecordClusters:
     usage: Usage
     charge: Charge
     run_id: UUID | None = None
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
 class AddCluster:
+    """`used` and `limit` as in `RecordClusters`."""
+
     cluster_id: UUID
     site_id: UUID
     sector_id: UUID
     name: str
     description: str
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ def decide(command: ClustersCommand, state: Clusters) -> Sequence[ClustersEvent]
         case AddCluster(cluster_id, site_id, sector_id, name, description):
             if cluster_id in state.clusters:
                 return []
+            require_room("clusters", command.limit, command.used)
             return [
                 ClusterAdded(
                     cluster_id=cluster_id,
@@ -127,6 +137,9 @@ def _listed(state: Clusters, cluster_id: UUID) -> Cluster:
 
 
 def _formed(command: RecordClusters) -> Sequence[ClustersEvent]:
+    """All of them or none. Raises `PlanLimitReached`."""
+    if command.clusters:
+        require_room("clusters", command.limit, command.used, len(command.clusters))
     parts = parts_of(command.clusters)
     return [
         ClustersFormed(

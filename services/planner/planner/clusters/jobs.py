@@ -11,7 +11,10 @@ from common.contracts.operations import Charge, OperationItem
 from common.contracts.planner import ClusterItem
 from common.database import Row, Transaction
 from common.ids import stable_id
+from common.plan_limits import require_room
+from common.replicas import limits
 
+from planner.clusters import views
 from planner.clusters.decisions import CLUSTERS, RecordClusters
 from planner.keywords import views as keywords
 from planner.keywords.decisions import MapKeywords
@@ -33,7 +36,12 @@ async def request_clusters(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """For the chosen keywords, or the sector's `most` searched-for ones without a cluster. Raises 402."""
+    """For the chosen keywords, or the sector's `most` searched-for ones without a cluster.
+
+    Raises 402, and 403 where the plan has no room for a cluster (that of a run fails when it is done).
+    """
+    if run_id is None and await operations.is_new(tx, operation_id):
+        await _require_room(tx)
     parameters: dict[str, object] = {"most": min(most, MOST_KEYWORDS)}
     if keyword_ids is not None:
         parameters["keyword_ids"] = [str(id) for id in keyword_ids]
@@ -57,6 +65,8 @@ class AutoCluster:
 
     async def prepare(self, tx: Transaction, operation: Operation, item_id: UUID) -> ClusterInput | None:
         rows = await _asked_for(tx, operation)
+        if rows:
+            await _require_room(tx)
         # In the order of the texts: the same keywords are the same question, whatever ids and times they have.
         return ClusterInput(keywords=sorted(row["keyword"] for row in rows)) if rows else None
 
@@ -72,6 +82,7 @@ class AutoCluster:
             members = [rows.pop(text) for text in draft.keywords if text in rows]
             if members:
                 formed.append((_item(asked.operation_id, draft.name, draft.description, members), members))
+        used, limit = await limits.room(tx, "clusters", views.clusters)
         await tx.handle(
             CLUSTERS,
             asked.sector_id,
@@ -85,6 +96,8 @@ class AutoCluster:
                 usage=answer.usage,
                 charge=CHARGE,
                 run_id=asked.run_id,
+                used=used,
+                limit=limit,
             ),
         )
         placed = [(keywords.as_keyword(row), item.cluster_id) for item, members in formed for row in members]
@@ -100,6 +113,12 @@ class AutoCluster:
         self, tx: Transaction, operation: Operation, item_id: UUID, error_code: str, message: str
     ) -> None:
         """The keywords stay as they were; the operation's own fact says it all."""
+
+
+async def _require_room(tx: Transaction) -> None:
+    """For one cluster at least; how many there will be, only the answer says."""
+    used, limit = await limits.room(tx, "clusters", views.clusters)
+    require_room("clusters", limit, used)
 
 
 async def _asked_for(tx: Transaction, operation: Operation) -> list[Row]:

@@ -13,6 +13,7 @@ from common.api.runtime import Runtime
 from common.api.scope import Filter, listed, require_place, require_row, require_rows
 from common.contracts.planner import ContentStructure, ContentType, IdeaItem, IdeaStatus
 from common.database import Row, Sql, Transaction
+from common.replicas import limits
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -142,7 +143,9 @@ async def create_idea(caller: Caller, runtime: Runtime, body: IdeaIn) -> Answer:
     async def work(tx: Transaction) -> Row:
         await require_place(tx, body.site_id, body.sector_id, caller)
         await clusters.require(tx, "keyword_cluster", body.sector_id, item.cluster_id)
-        await tx.handle(IDEAS, item.cluster_id, AddIdea(body.site_id, body.sector_id, item))
+        await tx.lock()
+        room = await limits.room(tx, "ideas", views.ideas)
+        await tx.handle(IDEAS, item.cluster_id, AddIdea(body.site_id, body.sector_id, item, *room))
         return await _one(caller, tx, item.idea_id)
 
     return answer(_show(await runtime.database.run(caller.account_id, work, caller.meta)), status=201)

@@ -10,6 +10,7 @@ from common.contracts.operations import Charge, Usage
 from common.contracts.planner import IdeaItem, IdeaStatus
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.plan_limits import require_room
 
 from planner.ideas.events import (
     Idea,
@@ -48,6 +49,8 @@ class IdeaStatusConflict(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordIdeas:
+    """`used` ideas are in the account, which may have `limit` (None: any number of) them."""
+
     operation_id: UUID
     item_id: UUID
     site_id: UUID
@@ -56,13 +59,19 @@ class RecordIdeas:
     usage: Usage
     charge: Charge
     run_id: UUID | None = None
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
 class AddIdea:
+    """`used` and `limit` as in `RecordIdeas`."""
+
     site_id: UUID
     sector_id: UUID
     idea: IdeaItem
+    used: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ def decide(command: IdeasCommand, state: Ideas) -> Sequence[IdeasEvent]:
         case AddIdea(site_id, sector_id, item):
             if item.idea_id in state.ideas:
                 return []
+            require_room("ideas", command.limit, command.used)
             return [IdeaAdded(site_id=site_id, sector_id=sector_id, idea=item)]
         case EditIdea(item, status):
             return _edit(_listed(state, item.idea_id), item, status)
@@ -121,6 +131,9 @@ def decide(command: IdeasCommand, state: Ideas) -> Sequence[IdeasEvent]:
 
 
 def _generated(command: RecordIdeas) -> IdeasGenerated:
+    """All of them or none. Raises `PlanLimitReached`."""
+    if command.ideas:
+        require_room("ideas", command.limit, command.used, len(command.ideas))
     return IdeasGenerated(
         operation_id=command.operation_id,
         item_id=command.item_id,

@@ -11,8 +11,11 @@ from common.contracts.operations import Charge, OperationItem
 from common.contracts.planner import IdeaItem
 from common.database import Transaction
 from common.ids import stable_id
+from common.plan_limits import require_room
+from common.replicas import limits
 
 from planner.clusters.decisions import CLUSTERS
+from planner.ideas import views
 from planner.ideas.decisions import IDEAS, RecordIdeas
 from planner.keywords import views as keywords
 
@@ -35,7 +38,12 @@ async def request_ideas(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """`count` ideas for each cluster of one sector; `word_count` is the length of their articles. Raises 402."""
+    """`count` ideas for each cluster of one sector; `word_count` is the length of their articles.
+
+    Raises 402, and 403 where the plan has no room for an idea (that of a run fails when it is done).
+    """
+    if run_id is None and await operations.is_new(tx, operation_id):
+        await _require_room(tx)
     await operations.request(
         tx,
         operations.Request(
@@ -59,6 +67,7 @@ class GenerateIdeas:
         cluster = state.clusters.get(item_id)
         if cluster is None or cluster.archived:
             return None
+        await _require_room(tx)
         members = await keywords.in_cluster(tx, item_id)
         return IdeasInput(
             cluster_name=cluster.name,
@@ -85,6 +94,7 @@ class GenerateIdeas:
             )
             for number, draft in enumerate(answer.output.ideas, 1)
         )
+        used, limit = await limits.room(tx, "ideas", views.ideas)
         await tx.handle(
             IDEAS,
             item_id,
@@ -97,6 +107,8 @@ class GenerateIdeas:
                 usage=answer.usage,
                 charge=CHARGE,
                 run_id=asked.run_id,
+                used=used,
+                limit=limit,
             ),
         )
 
@@ -104,3 +116,9 @@ class GenerateIdeas:
         self, tx: Transaction, operation: Operation, item_id: UUID, error_code: str, message: str
     ) -> None:
         """Nothing was there before, nothing is there now: the operation's own fact says it all."""
+
+
+async def _require_room(tx: Transaction) -> None:
+    """For one idea at least; how many there will be, only the answer says."""
+    used, limit = await limits.room(tx, "ideas", views.ideas)
+    require_room("ideas", limit, used)

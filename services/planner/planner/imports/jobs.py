@@ -16,6 +16,7 @@ from common.jobs.job import IMPORT as IMPORT_PRIORITY
 from common.jobs.job import Job
 from common.jobs.worker import GiveUp, JobHandler, Work
 from common.objects import ObjectMissing
+from common.replicas import limits
 
 from planner.imports.decisions import IMPORT, FailImport, FinishImport
 from planner.imports.events import Import, ImportAccepted, ImportResult, RowFault
@@ -106,7 +107,7 @@ class _Reading:
         async def add(tx: Transaction) -> tuple[int, tuple[Keyword, ...], int | None]:
             await views.lock(tx)
             taken = await views.taken(tx, accepted.sector_id, [keyword.normalised for keyword in keywords])
-            used, limit = await views.room(tx)
+            used, limit = await limits.room(tx, "keywords", views.keywords)
             new = tuple(keyword for keyword in keywords if keyword.normalised not in taken)
             fit = len(new) if limit is None else max(0, limit - used)
             command = AddKeywords(

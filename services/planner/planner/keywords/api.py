@@ -27,6 +27,7 @@ from common.api.scope import (
 from common.contracts.planner import Intent, KeywordStatus
 from common.database import Row, Sql, Transaction
 from common.keyword_text import UnusableText, clean, normalise
+from common.replicas import limits
 from common.replicas.accounts import replica_sectors
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -204,7 +205,7 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
         taken = await views.taken(tx, body.sector_id, [keyword.normalised])
         if taken.get(keyword.normalised, keyword_id) != keyword_id:
             raise KeywordTaken(f"The sector has a keyword {keyword.keyword!r} already.")
-        used, limit = await views.room(tx)
+        used, limit = await limits.room(tx, "keywords", keywords)
         command = AddKeywords(body.site_id, body.sector_id, (keyword,), frozenset(taken), used, limit)
         await views.change(tx, body.sector_id, command)
         return await _one(caller, tx, keyword_id)
@@ -226,7 +227,7 @@ async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Ans
         await require_place(tx, body.site_id, body.sector_id, caller)
         await views.lock(tx)
         taken = await views.taken(tx, body.sector_id, [keyword.normalised for keyword in asked])
-        used, limit = await views.room(tx)
+        used, limit = await limits.room(tx, "keywords", keywords)
         command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken), used, limit)
         events = await views.change(tx, body.sector_id, command)
         earlier = [k.keyword_id for k in asked if taken.get(k.normalised) == k.keyword_id]

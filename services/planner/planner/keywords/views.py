@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from common.database import Row, Sql, Transaction
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from common.replicas import limits
 from common.views import add_rows, change_rows, resource_columns, uuid_column
 
 from planner import metadata
@@ -106,15 +105,6 @@ async def taken(sql: Sql, sector_id: UUID, normalised: Collection[str]) -> dict[
         )
     )
     return {row["normalised"]: row["keyword_id"] for row in rows}
-
-
-async def room(sql: Sql) -> tuple[int, int | None]:
-    """How many keywords the account has, and how many it may have; only counted where there is a limit (None)."""
-    most = await limits.limit(sql, "keywords")
-    if most is None:
-        return 0, None
-    counting = sa.select(sa.func.count()).select_from(keywords).where(~keywords.c.archived)
-    return int(await sql.scalar(counting)), most
 
 
 def unclustered(sector_id: UUID) -> "sa.Select[Any]":

@@ -30,6 +30,7 @@ from common.contracts.billing import CreditsRefused, CreditsReserved
 from common.contracts.control import Phase, ProgressReported
 from common.contracts.operations import Function, OperationItem
 from common.database import Transaction
+from common.eventsourcing.decider import DomainError
 from common.ids import stable_id
 from common.jobs.job import AUTOMATION, INTERACTIVE, Job
 from common.jobs.worker import GiveUp, JobHandler, RetryLater, Work
@@ -65,10 +66,13 @@ class PaidStep(Protocol):
     """How a service does one item of a function's operation."""
 
     async def prepare(self, tx: Transaction, operation: Operation, item_id: UUID) -> Any:
-        """The function's input; None when there is nothing to do (any more), which fails the item."""
+        """The function's input; None when there is nothing to do (any more), which fails the item, as does DomainError."""
 
     async def record(self, tx: Transaction, operation: Operation, item_id: UUID, answer: Answer[Any]) -> None:
-        """Append the domain's outcome; called once per item, in the transaction that ends the item."""
+        """Append the domain's outcome; called once per item, in the transaction that ends the item.
+
+        What the domain refuses (DomainError) fails the item: it costs no credits, and what it has cost us is recorded.
+        """
 
     async def failed(
         self, tx: Transaction, operation: Operation, item_id: UUID, error_code: str, message: str
@@ -80,10 +84,8 @@ async def request(tx: Transaction, wanted: Request) -> None:
     """Append the request, once. Raises 402 where the replica of the balance says no (a run's items let billing decide)."""
     card = await prices.current_card(tx)
     maximum = sum(price(card, item.charge) for item in wanted.items)
-    if wanted.run_id is None:
-        state, _ = await tx.load(OPERATION, wanted.operation_id)
-        if isinstance(state, NotRequested):
-            await balances.require_available(tx, maximum)
+    if wanted.run_id is None and await is_new(tx, wanted.operation_id):
+        await balances.require_available(tx, maximum)
     await tx.handle(
         OPERATION,
         wanted.operation_id,
@@ -101,6 +103,12 @@ async def request(tx: Transaction, wanted: Request) -> None:
             )
         ),
     )
+
+
+async def is_new(tx: Transaction, operation_id: UUID) -> bool:
+    """Whether it has not been requested yet: what was accepted once is not refused when its request is repeated."""
+    state, _ = await tx.load(OPERATION, operation_id)
+    return isinstance(state, NotRequested)
 
 
 async def cancel(
@@ -174,7 +182,11 @@ class _Item:
 
     async def run(self, work: Work) -> None:
         operation_id, item_id = _ids(work)
-        operation, asked = await self._prepare(work, operation_id, item_id)
+        try:
+            operation, asked = await self._prepare(work, operation_id, item_id)
+        except DomainError as error:
+            await self._fail(work, error.code, error.message)
+            return
         if operation is None:
             return
         if asked is None:
@@ -189,7 +201,10 @@ class _Item:
                 raise GiveUp(error.message) from error
             raise RetryLater(error.message, error.retry_after or 2.0**work.attempt) from error
         await self._report(work, operation, item_id, "Saving")
-        await self._record(work, operation_id, item_id, answer)
+        try:
+            await self._record(work, operation_id, item_id, answer)
+        except DomainError as error:
+            await self._fail(work, error.code, error.message, answer.usage.cost_micro_usd)
 
     async def _prepare(
         self, work: Work, operation_id: UUID, item_id: UUID
@@ -220,14 +235,19 @@ class _Item:
         await self._runtime.database.run(work.account_id, record, work.meta)
 
     async def give_up(self, work: Work, error: BaseException) -> None:
-        operation_id, item_id = _ids(work)
         cause = error.__cause__ if isinstance(error.__cause__, ProviderError) else error
         code = cause.code if isinstance(cause, ProviderError) else "AI_OPERATION_FAILED"
         message = cause.message if isinstance(cause, ProviderError) else str(error) or type(error).__name__
         cost = cause.usage.cost_micro_usd if isinstance(cause, ProviderError) and cause.usage else 0
+        await self._fail(work, code, message, cost)
+
+    async def _fail(self, work: Work, code: str, message: str, cost_micro_usd: int = 0) -> None:
+        operation_id, item_id = _ids(work)
 
         async def fail(tx: Transaction) -> None:
-            handled = await tx.handle(OPERATION, operation_id, FailItem(item_id, code, message, cost))
+            handled = await tx.handle(
+                OPERATION, operation_id, FailItem(item_id, code, message, cost_micro_usd)
+            )
             if handled.events and isinstance(handled.state, Operation):
                 await self._step.failed(tx, handled.state, item_id, code, message)
 
