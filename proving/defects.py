@@ -921,7 +921,7 @@ DEFECTS: tuple[Defect, ...] = (
         ONE_EFFECT,
         "a request that is repeated after a crash makes new ids",
         f"{_COMMON}/api/caller.py",
-        "if self.idempotency_key is None:",
+        "if self.repeatable is None:",
         "if True:",
         f"{_KIT}/test_idempotency.py::test_after_a_crash_in_between_the_repetition_finds_what_was_done",
     ),

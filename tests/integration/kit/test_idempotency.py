@@ -213,6 +213,7 @@ async def test_after_a_day_the_key_is_forgotten(api: ToyApi, toy_urls: ServiceUr
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
     assert (await api.post(account, {"times": 2}, "k")).status_code == 201
+    assert sorted(counters(toy_urls)) == [1, 2], "another request, and ids of its own"
 
 
 @pytest.mark.parametrize(

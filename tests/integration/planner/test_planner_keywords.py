@@ -21,14 +21,14 @@ SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 async def upload(
-    planner: Parts, tenant: Tenant, body: bytes, name: str = "k.csv", **form: str
+    planner: Parts, tenant: Tenant, body: bytes, name: str = "k.csv", key: str | None = None, **form: str
 ) -> httpx.Response:
     identity = Identity(account_id=tenant.id, user_id=tenant.user, role="owner", request_id="r")
     return await planner.client.post(
         "/planner/keywords/import_csv/",
         files={"file": (name, body, "text/csv")},
         data={**place(tenant), **form},
-        headers={HEADER: planner._signer.sign(identity)},
+        headers={HEADER: planner._signer.sign(identity)} | ({"Idempotency-Key": key} if key else {}),
     )
 
 
@@ -71,6 +71,14 @@ class TestImport:
         assert not [
             fact for fact in (await planner.facts(tenant))[len(before) :] if "keywords-" in fact.stream
         ]
+
+    async def test_under_one_key_each_file_is_imported_once(self, planner: Parts, tenant: Tenant) -> None:
+        files = (b"Keyword\na\n", b"Keyword\nb\n", b"Keyword\na\n")
+        accepted = [await upload(planner, tenant, file, key="monday") for file in files]
+        one, other, again = (answer.json()["data"]["task_id"] for answer in accepted)
+        assert (one == again, one == other) == (True, False)
+        await planner.work()
+        assert await count(planner, tenant) == 2
 
     async def test_lists_bad_rows_beside_the_good_ones(self, planner: Parts, tenant: Tenant) -> None:
         body = b"Keyword,Volume,Difficulty\ngood,100,20\nbad,many,20\n,5,5\nGOOD,1,1\n"

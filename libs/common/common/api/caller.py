@@ -18,6 +18,8 @@ from common.ids import new_id, stable_id
 from common.telemetry import traceparent
 
 _HEADER = HEADER.lower().encode()
+REPEATABLE = "igny8.repeatable"
+"""Under it a request's scope says by what its repetition is known: its Idempotency-Key and what was asked under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class CallerOf:
     """The caller of one request."""
 
     identity: Identity
-    idempotency_key: str | None
+    repeatable: str | None
+    """The same for a request and its repetitions (`REPEATABLE`); None where they cannot be told from others."""
     path: str
     expected_versions: frozenset[int] | None = None
     """Of the resource that is to be changed, by `If-Match`; None: any. Compared by `common.api.scope`."""
@@ -66,9 +69,9 @@ class CallerOf:
 
     def new_id(self, name: str) -> UUID:
         """An id for what this request makes: the same one when the request is repeated under its Idempotency-Key."""
-        if self.idempotency_key is None:
+        if self.repeatable is None:
             return new_id()
-        return stable_id(self.account_id, self.path, self.idempotency_key, name)
+        return stable_id(self.account_id, self.path, self.repeatable, name)
 
     def may_see(self, site_id: UUID) -> bool:
         sites = self.site_ids
@@ -122,7 +125,7 @@ async def _caller(request: Request) -> CallerOf:
         raise forbidden("Nobody may do this: the route has no row in the table of permissions.")
     caller = CallerOf(
         identity,
-        request.headers.get("idempotency-key"),
+        request.scope.get(REPEATABLE),
         request.url.path,
         expected_versions(request.method, request.headers.get("if-match")),
         asked.permission,

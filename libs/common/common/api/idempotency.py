@@ -16,7 +16,7 @@ import psycopg
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.api.caller import identity_of
+from common.api.caller import REPEATABLE, identity_of
 from common.api.envelope import REPLAY, failure
 from common.api.runtime import RuntimeOf
 from common.auth.identity import InvalidIdentity
@@ -38,8 +38,11 @@ class IdempotencyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        multipart = headers.get(b"content-type", b"").startswith(b"multipart/")
-        if scope["type"] != "http" or scope["method"] != "POST" or not key or multipart:
+        if scope["type"] != "http" or scope["method"] != "POST" or not key:
+            await self._app(scope, receive, send)
+            return
+        if headers.get(b"content-type", b"").startswith(b"multipart/"):
+            scope[REPEATABLE] = key  # the route adds what the file is
             await self._app(scope, receive, send)
             return
         runtime: RuntimeOf = self._state.runtime
@@ -67,6 +70,7 @@ class IdempotencyMiddleware:
         # Whoever repeats it is part of what is repeated: an answer is not for another member, who may be allowed less.
         caller = identity.user_id or identity.api_key_id
         fingerprint = hashlib.sha256(f"{scope['path']}\n{caller}\n".encode() + body).hexdigest()
+        scope[REPEATABLE] = f"{key}\n{fingerprint}"
         replayed = _Replayed(scope, body, receive, send, self._app)
         await self._once(runtime, identity.account_id, key, fingerprint, replayed)
 

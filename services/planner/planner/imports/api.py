@@ -97,7 +97,7 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
         await form.close()
     objects = runtime.objects.of(caller.account_id)
     file = await objects.put(body, upload.content_type or "application/octet-stream")
-    import_id = caller.new_id("import")
+    import_id = caller.new_id(f"import {sector_id} {filename} {file.sha256}")
 
     async def work(tx: Transaction) -> None:
         command = AcceptImport(ImportAccepted(site_id, sector_id, filename, file))
