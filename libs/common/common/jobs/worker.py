@@ -39,6 +39,8 @@ STUCK_AFTER_SECONDS = 10.0
 PARTING_SECONDS = 5.0
 """How long a worker that is told to end may take: jobs have two seconds, then they are aborted."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+MOST_DOUBLINGS = 10
+"""Of pauses that are bounded anyway: a job that is never given up has thousands of attempts, and 2.0**1024 is no number."""
 
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for the database's time in the times that are given to procrastinate. Its workers compare them with the database's
@@ -94,7 +96,7 @@ class _Retry(BaseRetryStrategy):
         seconds = (
             exception.seconds
             if isinstance(exception, RetryLater)
-            else min(LONGEST_PAUSE, FIRST_PAUSE * 2**job.attempts)
+            else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts, MOST_DOUBLINGS))
         )
         return RetryDecision(retry_at=NOW + timedelta(seconds=seconds))
 

@@ -112,6 +112,7 @@ async def test_an_attempt_that_takes_too_long_is_ended_and_counts_as_failed() ->
         (ValueError(), 0, FIRST_PAUSE),
         (ValueError(), 3, FIRST_PAUSE * 8),
         (ValueError(), 30, LONGEST_PAUSE),
+        (ValueError(), 5_000, LONGEST_PAUSE),
         (RetryLater("busy", 12.5), 30, 12.5),
     ],
 )
