@@ -312,7 +312,8 @@ class AdminPlansAccounts:
     def create(self, slug: Id, body: m.OnPlanIn, *, idempotency_key: str | None = None) -> m.OnPlanOut:
         """Put an account on a plan.
 
-        Its limits are the plan's from now on; what it has above them stays.
+        Its limits are the plan's from now on; what it has above them stays. A trial ends on its day all the same, until
+        the account's status is `active` (`/api/v1/admin/accounts/{account_id}/`).
         """
         return self._connection.one(
             Call("POST", f"admin/plans/{slug}/accounts/", body=body, idempotency_key=idempotency_key),
@@ -1170,7 +1171,8 @@ class AdminPlans:
     def delete(self, slug: Id, *, if_match: int | str | None = None) -> None:
         """Take a plan out of use.
 
-        Nobody is put on it any more; accounts that are on it stay. `is_active` brings it back.
+        Staff put nobody on it any more; accounts that are on it stay, and trials run on `growth` even so. `is_active`
+        brings it back.
         """
         return self._connection.none(Call("DELETE", f"admin/plans/{slug}/", if_match=if_match))
 

@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field("", description="http(s)://host:4318 or file:///directory; empty: no traces.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     data_dir: Path = Field(Path(".igny8"), description="Where the embedded stack keeps its data.")
-    trial_credits: int = Field(200, description="Credits granted to a new trial account.")
+    trial_credits: int = Field(
+        200, ge=0, le=1_000_000_000, description="Credits granted to a new trial account."
+    )
     allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Private hosts or host:port that user-given URLs may name, comma separated."
     )

@@ -72,6 +72,36 @@ async def test_the_plans_of_the_product_are_there_once(shipped: Billing) -> None
     assert await shipped.said(Account(SYSTEM_ACCOUNT), "PlanWritten") == 4
 
 
+async def test_a_trial_without_credits_begins_all_the_same(
+    shipped: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGNY8_TRIAL_CREDITS", "0")
+    account = Account()
+    await shipped.hear(account, registered(account))
+    assert (await limits_of(shipped, account))[0] == "growth"
+    assert (await shipped.balance(account))["balance"] == 0
+
+
+async def test_a_plans_change_is_taken_to_those_who_do_not_know_of_it(shipped: Billing) -> None:
+    known, late, other = Account(), Account(), Account()
+    for account in (known, late, other):
+        await shipped.hear(account, registered(account))
+    await shipped.staff("POST", "plans/scale/accounts/", {"account": str(other.id)})
+
+    async def behind(most: int = 10) -> list[Any]:
+        async with shipped.database.transaction(None) as tx:
+            return await entitlements.accounts_behind(tx, "growth", None, most)
+
+    assert await behind() == []
+    await shipped.staff("PATCH", "plans/growth/", {"limits": {"sites": 11}})
+    assert await behind() == [known.id, late.id]
+    assert await behind(1) == [known.id]
+    await shipped.database.run(known.id, lambda tx: jobs.apply_plan(tx, "growth"))
+    assert await behind() == [late.id]
+    await run_jobs(shipped, "growth")
+    assert await behind() == []
+
+
 async def test_a_trial_begins_on_growth_limits(billing: Billing) -> None:
     before, after = Account(), Account()
     await billing.hear(before, registered(before))

@@ -8,6 +8,7 @@ from billing.adjustments.api import AdjustmentOut
 from billing.app import publish_default_card
 from billing.rates.api import StaffRateCardOut
 from billing.rates.default_card import DEFAULT_CARD
+from common.erasure.begin import begin
 from common.ids import SYSTEM_ACCOUNT, new_id
 from msgspec.structs import replace
 
@@ -85,6 +86,32 @@ class TestAdjustments:
         for amount in (5, -2):
             await billing.staff("POST", "adjustments/", adjusting(account, amount), key=f"once {amount}")
         assert (await billing.balance(account))["balance"] == 203
+
+    async def test_a_key_that_is_used_again_for_another_one_moves_what_that_says(
+        self, billing: Billing, account: Account
+    ) -> None:
+        """A day later nobody remembers the key any more."""
+        other = Account()
+        await billing.hear(other, registered(other))
+        for each, amount in ((account, 5), (account, 9), (account, -4), (other, 5)):
+            answer = await billing.staff("POST", "adjustments/", adjusting(each, amount), key="bonus")
+            assert answer.status_code == 201
+            made = answer.json()["data"]
+            assert (made["account"], made["amount"]) == (str(each.id), amount)
+            async with billing.database.transaction(SYSTEM_ACCOUNT) as tx:
+                await tx.execute("DELETE FROM idempotency_keys")
+        assert (await billing.balance(account))["balance"] == 210
+        assert (await billing.balance(other))["balance"] == 205
+
+    async def test_an_erased_account_gets_none_though_its_rows_are_still_there(
+        self, billing: Billing, account: Account
+    ) -> None:
+        async with billing.database.transaction(account.id) as tx:
+            await begin(tx)
+        for amount in (5, -5):
+            answer = await billing.staff("POST", "adjustments/", adjusting(account, amount))
+            assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND")
+        assert await billing.said(account, "CreditsGranted") == 1
 
     async def test_the_list_is_of_all_accounts_or_of_one(self, billing: Billing, account: Account) -> None:
         other = Account()
@@ -177,6 +204,12 @@ class TestRateCards:
             assert (refused.status_code, refused.json()["error_code"]) == (400, "VALIDATION_ERROR"), change
             assert list(refused.json()["errors"]) == [field], change
             assert (await billing.staff("GET", "rate-cards/2/")).status_code == 404, change
+
+    async def test_a_card_that_no_message_can_carry_is_refused(self, billing: Billing) -> None:
+        models = {"local": 1} | {"界" * 196 + f"{n:04}": 1 for n in range(499)}
+        refused = await billing.staff("POST", "rate-cards/", PRICES | {"image_by_model": models})
+        assert (refused.status_code, refused.json()["error_code"]) == (413, "BODY_TOO_LARGE")
+        assert (await billing.staff("GET", "rate-cards/2/")).status_code == 404
 
     @pytest.mark.parametrize("role", ["owner", "editor"])
     async def test_they_are_for_staff(self, billing: Billing, role: str) -> None:

@@ -18,7 +18,6 @@ from billing.wallets.decisions import (
     decide,
 )
 from billing.wallets.events import CreditsWrittenOff, Share, Wallet, evolve
-from common.ai.costs import UnknownImageModel
 from common.contracts.operations import Charge, OperationItem
 from common.testing import given as given_of
 
@@ -93,9 +92,12 @@ class TestWhenGranted:
             reserved(A, {I1: 1_000, I2: 2_000}, balance=10_000, available=7_000)
         )
 
-    def test_an_image_model_without_a_price_is_refused(self) -> None:
-        item = OperationItem(item_id=I1, charge=Charge(kind="image", units=1, model="crayon"))
-        given(*self.facts).when(replace(reserve(A), items=(item,))).then_refused(UnknownImageModel)
+    def test_an_image_model_that_lost_its_price_meanwhile_counts_as_the_dearest(self) -> None:
+        item = OperationItem(item_id=I1, charge=Charge(kind="image", units=2, model="crayon"))
+        dearest = 2 * max(DEFAULT_CARD.image_by_model.values())
+        given(*self.facts).when(replace(reserve(A), items=(item,))).then(
+            reserved(A, {I1: dearest}, balance=10_000, available=10_000 - dearest)
+        )
 
 
 class TestWhenAlmostEmpty:

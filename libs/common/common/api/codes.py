@@ -200,7 +200,8 @@ CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "BODY_TOO_LARGE",
         413,
-        "The body is larger than 1 MB, or a file larger than its route takes: keywords 100 MB, the catalogue 10 MB.",
+        "The body is larger than 1 MB, or a file larger than its route takes: keywords 100 MB, the catalogue 10 MB;"
+        " or what it would record does not fit into a message of 256 kB.",
         "Split it.",
     ),
     ErrorCode(

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from common.api.conditional import etag
 from common.api.errors import ERROR_CODES, ApiError
 from common.api.fields import chosen
-from common.database import holds_nul, is_away, is_of_erased
+from common.database import EventTooLarge, holds_nul, is_away, is_of_erased
 from common.eventsourcing.decider import DomainError
 from common.ids import new_id
 from common.telemetry import log_failure
@@ -163,6 +163,10 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(DomainError)
     async def _domain(_request: Request, error: DomainError) -> Response:
         return failure(error.status, error.code, error.message, details=error.details or None)
+
+    @app.exception_handler(EventTooLarge)
+    async def _too_large(_request: Request, error: EventTooLarge) -> Response:
+        return failure(413, "BODY_TOO_LARGE", f"What this would record is too large: {error}.")
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:

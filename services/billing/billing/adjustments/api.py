@@ -105,10 +105,15 @@ async def get_adjustment(adjustment_id: UUID, caller: Caller, runtime: Runtime) 
         return answer(_shown(await _row(tx, adjustment_id)))
 
 
-async def require_account(sql: Sql, account_id: UUID) -> None:
-    """In a transaction of the account. Raises 404 for one that billing has not heard of, or that was erased."""
+async def require_account(tx: Transaction, account_id: UUID) -> None:
+    """In a transaction of the account, whose lock it takes.
+
+    Raises 404 for one that billing has not heard of, or that was erased, also where its rows are not gone yet.
+    """
+    await tx.lock()
     known = sa.select(replica_accounts.c.slug).where(replica_accounts.c.slug.is_not(None))
-    if await sql.first(known) is None:
+    gone = "SELECT 1 FROM erased_accounts WHERE account_id = %(account)s"
+    if await tx.first(known) is None or await tx.first(gone, {"account": account_id}) is not None:
         raise not_found("Account", account_id)
 
 

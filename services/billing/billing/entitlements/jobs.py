@@ -10,12 +10,12 @@ from common.jobs.job import IMPORT, Job
 from common.jobs.worker import JobHandler, Work
 
 from billing.entitlements.decisions import ENTITLEMENTS, ApplyPlan, BeginTrial, PutOnPlan
-from billing.entitlements.views import accounts_on
+from billing.entitlements.views import accounts_behind
 from billing.plans.default_plans import DEFAULT_PLANS, TRIAL_PLAN
 from billing.plans.views import kept_plan
 
 APPLY_PLAN = Job("apply_plan", time_limit=900, attempts=1_000, priority=IMPORT)
-"""An account takes some milliseconds; where there are more than fit into the time, the next attempt finds those done."""
+"""An account takes some milliseconds; where there are more than fit into the time, the next attempt begins with what is left."""
 ACCOUNTS_AT_ONCE = 500
 
 
@@ -57,7 +57,7 @@ def handler(database: Database) -> JobHandler:
         after: UUID | None = None
         while True:
             async with database.transaction(None) as tx:
-                found = await accounts_on(tx, slug, after, ACCOUNTS_AT_ONCE)
+                found = await accounts_behind(tx, slug, after, ACCOUNTS_AT_ONCE)
             for account_id in found:
                 await database.run(account_id, apply, work.meta)
             if len(found) < ACCOUNTS_AT_ONCE:

@@ -50,10 +50,7 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntitlementsChanged]]) -> 
 PROJECTION = Projection("entitlements", (ENTITLEMENTS.category,), (entitlements,), apply)
 
 
-async def accounts_on(sql: Sql, plan: str, after: UUID | None, most: int) -> list[UUID]:
-    """At most so many accounts on a plan, in the order of their ids, after one of them."""
-    column = ALL_ENTITLEMENTS.c.account_id
-    query = sa.select(column).where(ALL_ENTITLEMENTS.c.plan == plan).order_by(column).limit(most)
-    if after is not None:
-        query = query.where(column > after)
-    return [row["account_id"] for row in await sql.all(query)]
+async def accounts_behind(sql: Sql, plan: str, after: UUID | None, most: int) -> list[UUID]:
+    """At most so many accounts on a plan whose limits are not the plan's, in the order of their ids, after one of them."""
+    query = "SELECT account_id FROM accounts_behind(%(plan)s, %(after)s, %(most)s)"
+    return [row["account_id"] for row in await sql.all(query, {"plan": plan, "after": after, "most": most})]

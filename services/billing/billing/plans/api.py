@@ -163,7 +163,8 @@ async def change_plan(slug: Slug, body: PlanChanges, caller: Caller, runtime: Ru
 
 @router.delete("/{slug}/", status_code=204, summary="Take a plan out of use")
 async def retire_plan(slug: Slug, caller: Caller, runtime: Runtime) -> Response:
-    """Nobody is put on it any more; accounts that are on it stay. `is_active` brings it back."""
+    """Staff put nobody on it any more; accounts that are on it stay, and trials run on `growth` even so. `is_active`
+    brings it back."""
     await _save(runtime, caller, slug, ChangePlan(slug, {"is_active": False}))
     return Response(status_code=204)
 
@@ -192,7 +193,8 @@ async def list_accounts(slug: Slug, caller: Caller, runtime: Runtime, page: Page
     response_model=Success[OnPlanOut],
 )
 async def add_account(slug: Slug, body: OnPlanIn, caller: Caller, runtime: Runtime) -> Answer:
-    """Its limits are the plan's from now on; what it has above them stays."""
+    """Its limits are the plan's from now on; what it has above them stays. A trial ends on its day all the same, until
+    the account's status is `active` (`/api/v1/admin/accounts/{account_id}/`)."""
 
     async def work(tx: Transaction) -> Row:
         await plan_row(tx, slug)

@@ -225,10 +225,10 @@ def withdraw(command: WithdrawCredits, wallet: Wallet) -> list[WalletEvent]:
 
 
 def reserve(command: ReserveCredits, wallet: Wallet) -> list[WalletEvent]:
-    """All items or none. Raises `UnknownImageModel`."""
+    """All items or none."""
     if command.operation_id in wallet.reservations or command.operation_id in wallet.closed:
         return []
-    items = {item.item_id: price(command.card, item.charge) for item in command.items}
+    items = {item.item_id: _at_most(command.card, item.charge) for item in command.items}
     amount = sum(items.values())
     if amount > wallet.available:
         return [
@@ -338,6 +338,11 @@ def _reservation(wallet: Wallet, operation_id: UUID) -> Reservation | None:
             f"Operation {operation_id} was not requested yet.", operation_id=str(operation_id)
         )
     return wallet.reservations[operation_id]
+
+
+def _at_most(card: RateCard, charge: Charge) -> Millicredits:
+    """An image's model may have gone from the card since it was asked for: then as much as the dearest one."""
+    return _price_or(charge.units * max(card.image_by_model.values(), default=0), card, charge)
 
 
 def _price_or(maximum: Millicredits, card: RateCard, charge: Charge) -> Millicredits:

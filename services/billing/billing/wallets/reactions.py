@@ -40,13 +40,14 @@ async def handle(tx: Transaction, command: WalletCommand) -> None:
 
 @reactions.on(AccountRegistered)
 async def account_registered(event: Heard[AccountRegistered], tx: Transaction) -> None:
-    if event.data.status == "trial":
+    amount = Settings().trial_credits * 1000
+    if event.data.status == "trial" and amount:
         await handle(
             tx,
             GrantCredits(
                 grant_id=stable_id("trial", event.account_id),
                 kind="promotion",
-                amount=Settings().trial_credits * 1000,
+                amount=amount,
                 description="Trial credits",
             ),
         )

@@ -214,7 +214,7 @@ async def resend_invitation(invitation_id: UUID, caller: Caller, runtime: Runtim
     async def work(tx: Transaction) -> Row:
         await _unchanged(tx, caller, invitation_id)
         await tx.lock()
-        now: datetime = await tx.scalar("SELECT now()")
+        now: datetime = await tx.scalar("SELECT clock_timestamp()")
         command = ResendInvitation(await _end(tx), now, *await _users_and_limit(tx))
         handled = await tx.handle(INVITATION, invitation_id, command)
         row = await invitation_row(tx, invitation_id)
@@ -262,7 +262,8 @@ async def accept(body: AcceptIn, runtime: Runtime, parts: Parts, request: Reques
     )
 
     async def work(tx: Transaction) -> sessions.RefreshToken:
-        now: datetime = await tx.scalar("SELECT now()")
+        await tx.lock()
+        now: datetime = await tx.scalar("SELECT clock_timestamp()")
         await tx.handle(INVITATION, token.subject_id, AcceptInvitation(user_id, sending, now))
         invited = await invitation_row(tx, token.subject_id)
         member = AddMember(user_id, invited["role"], tuple(invited["site_ids"]))

@@ -80,8 +80,8 @@ ROWS = sa.select(invitations, (invitations.c.expires_at <= sa.func.now()).label(
 
 
 async def open_invitations(sql: Sql) -> int:
-    """How many can still be accepted."""
-    pending = (invitations.c.state == "pending") & (invitations.c.expires_at > sa.func.now())
+    """How many can still be accepted. Under the account's lock: whoever accepts later looks at a later clock."""
+    pending = (invitations.c.state == "pending") & (invitations.c.expires_at > sa.func.clock_timestamp())
     return int(await sql.scalar(sa.select(sa.func.count()).select_from(invitations).where(pending)))
 
 
