@@ -137,6 +137,21 @@ class TestPassed:
             (CONSUMER, "publisher")
         ]
 
+    @pytest.mark.parametrize("ours", [True, False])
+    async def test_a_gap_behind_them_asks_its_source(
+        self, inbox: Inbox, source: Source, toy_urls: ServiceUrls, ours: bool
+    ) -> None:
+        """What the broker forgot between two batches, the first of which is not recorded yet."""
+        await inbox.take([source.message(new_id(), new_id())])
+        await inbox.take([source.stranger()])
+        source.stranger()
+        await inbox.take([source.message(new_id(), new_id()) if ours else source.stranger()])
+        await inbox.settle()
+        assert await inbox.next_offsets() == {(TOPIC, 0): 4}
+        assert [row[:2] for row in rows(toy_urls, "SELECT * FROM catch_up_requests")] == [
+            (CONSUMER, "publisher")
+        ]
+
     async def test_they_stay_while_the_database_is_away(
         self, source: Source, toy_database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -134,7 +134,10 @@ class Inbox:
         included.
         """
         arrived, broken = self._sort(messages)
-        ranges = _merged(self._passed, _ranges(messages))
+        came = _ranges(messages)
+        if any(came[key].first > self._passed[key].next for key in came.keys() & self._passed.keys()):
+            await self.settle()  # as one range the two would hide what lies between them
+        ranges = _merged(self._passed, came)
         if arrived or broken:
             await self._take(ranges, arrived, broken)
             ranges = {}
