@@ -61,6 +61,7 @@ _ETAG: JSON = {"ETag": _answered("The version, and a digest of what is shown.")}
 _LOCATION: JSON = {"Location": _answered("Where the task is followed.")}
 _PROGRESS: JSON = {"$ref": "#/components/schemas/Success_ProgressOut_"}
 """What a task's `Location` shows, except where a route says otherwise by a 200 of its own."""
+_TASK: JSON = {"$ref": "#/components/schemas/Success_TaskAccepted_"}
 _RETRY_AFTER: JSON = {"Retry-After": _answered("Seconds to wait, with 429 and 503.", "integer")}
 
 
@@ -81,7 +82,7 @@ def add_conventions(document: JSON) -> None:
             answer["headers"] = more | answer.get("headers", {})
         if method == "get" and _is_json(operation):
             operation["responses"].setdefault("304", {"description": "Still as the ETag says."})
-        if "202" in operation["responses"]:
+        if _begins_task(operation):
             _add_waiting(operation["responses"])
 
 
@@ -105,8 +106,13 @@ def _parameters(method: str, operation: JSON) -> Iterator[JSON]:
         yield _IDEMPOTENCY_KEY
     if method in ("put", "patch", "delete"):
         yield _IF_MATCH
-    if "202" in operation["responses"]:
+    if _begins_task(operation):
         yield _PREFER
+
+
+def _begins_task(operation: JSON) -> bool:
+    accepted = operation["responses"].get("202", {}).get("content", {}).get("application/json", {})
+    return bool(accepted.get("schema") == _TASK)
 
 
 def _is_json(operation: JSON) -> bool:

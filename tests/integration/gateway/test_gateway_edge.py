@@ -47,6 +47,7 @@ class Upstream:
         app.router.add_get("/api/v1/planner/hang/", self.hang)
         app.router.add_post("/api/v1/planner/keywords/auto_cluster/", self.accept)
         app.router.add_get("/api/v1/planner/imports/{id}/", self.follow)
+        app.router.add_get("/api/v1/planner/away/{id}/", self.leave)
         app.router.add_route("*", "/{tail:.*}", self.echo)
         return app
 
@@ -66,9 +67,10 @@ class Upstream:
         return web.json_response({"bytes": self.uploaded})
 
     async def accept(self, request: web.Request) -> web.Response:
-        """A task that has ended when it is asked for the third time."""
-        location = f"/api/v1/planner/imports/{request.query['id']}/"
-        return web.json_response({"data": {"task_id": "t"}}, status=202, headers={"Location": location})
+        """A task that has ended when it is asked for the third time; one of which nobody can tell; what is no task."""
+        location = f"/api/v1/planner/{request.query.get('at', 'imports')}/{request.query['id']}/"
+        made = {request.query.get("made", "task_id"): "t"}
+        return web.json_response({"data": made}, status=202, headers={"Location": location})
 
     async def follow(self, request: web.Request) -> web.Response:
         self.asked[request.match_info["id"]] += 1
@@ -76,6 +78,13 @@ class Upstream:
         if asked == 1:
             return web.json_response({"error_code": "NOT_FOUND"}, status=404)
         return web.json_response({"data": {"status": "running" if asked < 4 else "completed"}})
+
+    async def leave(self, request: web.Request) -> web.Response:
+        self.asked[request.match_info["id"]] += 1
+        if self.asked[request.match_info["id"]] == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"error_code": "NOT_FOUND"}, status=404)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -319,6 +328,28 @@ class TestWaiting:
         async with client.post(path, json={}, headers={"Prefer": "wait=1"}) as response:
             assert (response.status, (await response.json())["data"]) == (202, {"status": "running"})
             assert response.headers["Location"] == f"/api/v1/planner/imports/{id}/"
+
+    async def test_a_task_of_which_nobody_can_tell_was_accepted_all_the_same(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        id = uuid4().hex
+        path = f"/api/v1/planner/keywords/auto_cluster/?id={id}&at=away"
+        async with client.post(path, json={}, headers={"Prefer": "wait=1"}) as response:
+            assert (response.status, (await response.json())["data"]) == (202, {"task_id": "t"})
+            assert response.headers["Location"] == f"/api/v1/planner/away/{id}/"
+        assert edge.upstream.asked[id] > 0
+
+    async def test_what_is_no_task_is_not_waited_for(
+        self, edge: Running, client: aiohttp.ClientSession
+    ) -> None:
+        """What its location shows may be what became of it an earlier time."""
+        id = uuid4().hex
+        path = f"/api/v1/planner/keywords/auto_cluster/?id={id}&made=content_id"
+        async with client.post(path, json={}, headers={"Prefer": "wait=20"}) as response:
+            assert (response.status, (await response.json())["data"]) == (202, {"content_id": "t"})
+            assert "Preference-Applied" not in response.headers
+            assert response.headers["Location"] == f"/api/v1/planner/imports/{id}/"
+        assert edge.upstream.asked[id] == 0
 
 
 class TestLiveStream:

@@ -3,10 +3,13 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
+import aiohttp
 import msgspec
+from common.api.errors import ApiError
 from starlette.types import Message, Receive, Send
 
 from gateway.edge.forwarder import ClientGone
@@ -21,6 +24,7 @@ _ENDED = frozenset(("completed", "failed", "cancelled"))
 
 class _Task(msgspec.Struct):
     status: str = ""
+    task_id: str | None = None
 
 
 class _Shown(msgspec.Struct):
@@ -49,7 +53,7 @@ class Kept:
 
 
 class Accepted:
-    """Holds a 202 that says where its task is followed, and lets every other answer through."""
+    """Holds a 202 that says where it is followed, and lets every other answer through."""
 
     def __init__(self, send: Send) -> None:
         self.kept = Kept()
@@ -66,8 +70,14 @@ class Accepted:
             await self.kept.keep(message)
 
     async def wait(self, seconds: int, ask: Callable[[str], Awaitable[Kept]], receive: Receive) -> None:
-        """Answer 200 with the task's state when it ends; 202 with what it is at after `seconds`. Raises `ClientGone`."""
+        """Answer 200 with the task's state when it ends; 202 with what it is at after `seconds`. Raises `ClientGone`.
+
+        What names no task is answered as it is: its location shows a thing, which may have a status from before.
+        """
         assert self.location is not None
+        if _shown(self.kept).task_id is None:
+            await self.kept.send(self._send, self.kept.status, [])
+            return
         waiting = asyncio.ensure_future(_ended(self.location, seconds, ask))
         leaving = asyncio.ensure_future(_gone(receive))
         try:
@@ -92,18 +102,28 @@ def preferred_wait(headers: RawHeaders) -> int:
 async def _ended(
     location: str, seconds: int, ask: Callable[[str], Awaitable[Kept]]
 ) -> tuple[Kept | None, bool]:
-    """The last that was said of a task, and whether it has ended."""
+    """The last that was said of a task, and whether it has ended. Whoever tells of it may be away for a while."""
     until, pause = monotonic() + seconds, _FIRST_PAUSE
+    state: Kept | None = None
     while True:
-        asked = await ask(location)
-        state = asked if asked.status == 200 else None
-        if state is not None and msgspec.json.decode(state.body, type=_Shown).data.status in _ENDED:
-            return state, True
+        with suppress(ApiError, aiohttp.ClientError, OSError):
+            asked = await ask(location)
+            if asked.status == 200:
+                state = asked
+                if _shown(asked).status in _ENDED:
+                    return state, True
         left = until - monotonic()
         if left <= 0:
             return state, False
         await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _shown(answer: Kept) -> _Task:
+    try:
+        return msgspec.json.decode(answer.body, type=_Shown).data
+    except msgspec.DecodeError:  # none of ours, or broken off
+        return _Task()
 
 
 async def _gone(receive: Receive) -> None:

@@ -25,7 +25,6 @@ from publisher.integrations.decisions import (
 )
 from publisher.integrations.events import Connection, Platform
 from publisher.integrations.views import integrations
-from publisher.publications.api import PublicationOut
 from publisher.targets import opener
 
 router = APIRouter(prefix="/api/v1/integration/integrations", tags=["integration"])
@@ -142,7 +141,6 @@ async def test_connection(integration_id: UUID, caller: Caller, runtime: Runtime
     summary="Publish an approved article",
     status_code=202,
     response_model=Success[PublishOut],
-    responses={200: {"model": Success[PublicationOut]}},
 )
 async def ask_to_publish(integration_id: UUID, body: PublishIn, caller: Caller, runtime: Runtime) -> Answer:
     """The writer hands over what is approved; its publication shows what became of it.
