@@ -19,7 +19,7 @@ from common.telemetry import traceparent
 
 _HEADER = HEADER.lower().encode()
 REPEATABLE = "igny8.repeatable"
-"""Under it a request's scope says by what its repetition is known: its Idempotency-Key and what was asked under it."""
+"""Under it a request's scope says by what its repetition is known: its Idempotency-Key and when that was first used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ makes are the same (`CallerOf.new_id`), so that its commands find what they alre
 import asyncio
 import hashlib
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from common.api.caller import REPEATABLE, identity_of
 from common.api.envelope import REPLAY, failure
 from common.api.runtime import RuntimeOf
 from common.auth.identity import InvalidIdentity
-from common.database import Database, Transaction
+from common.database import Database, StreamConflict, Transaction
 
 LARGEST_BODY = 1_000_000
 """Larger bodies (imports) are streamed; they are idempotent by their content instead."""
@@ -70,17 +71,16 @@ class IdempotencyMiddleware:
         # Whoever repeats it is part of what is repeated: an answer is not for another member, who may be allowed less.
         caller = identity.user_id or identity.api_key_id
         fingerprint = hashlib.sha256(f"{scope['path']}\n{caller}\n".encode() + body).hexdigest()
-        scope[REPEATABLE] = f"{key}\n{fingerprint}"
         replayed = _Replayed(scope, body, receive, send, self._app)
         await self._once(runtime, identity.account_id, key, fingerprint, replayed)
 
     async def _once(
         self, runtime: RuntimeOf, account_id: UUID, key: str, fingerprint: str, request: "_Replayed"
     ) -> None:
-        async def take(tx: Transaction) -> dict[str, Any] | None:
+        async def take(tx: Transaction) -> tuple[datetime | None, dict[str, Any] | None]:
             return await _take(tx, key, fingerprint)
 
-        known = await runtime.database.run(account_id, take)
+        since, known = await runtime.database.run(account_id, take)
         if known is not None and known["fingerprint"] != fingerprint:
             await request.refuse(
                 422,
@@ -94,6 +94,7 @@ class IdempotencyMiddleware:
         elif known is not None:
             await request.answer(known["status"], known["headers"], bytes(known["body"]))
         else:
+            request.be_known_by(f"{key} since {since}")
             holding = asyncio.create_task(_hold(runtime.database, account_id, key))
             try:
                 status, headers, body = await request.run()
@@ -112,23 +113,27 @@ DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND 
 """
 
 
-async def _take(tx: Transaction, key: str, fingerprint: str) -> dict[str, Any] | None:
-    """None when this request is the one to run, else the row that is already there."""
+async def _take(
+    tx: Transaction, key: str, fingerprint: str
+) -> tuple[datetime | None, dict[str, Any] | None]:
+    """When the key was first used where this request is the one to run, else the row that is already there."""
     await tx.execute(_FORGET, {"key": key})
     taken = await tx.first(
         "INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, locked_until)"
         " VALUES (%(account)s, %(key)s, %(fingerprint)s, now() + make_interval(secs => %(lock)s))"
         " ON CONFLICT (account_id, key) DO UPDATE SET locked_until = excluded.locked_until"
         " WHERE k.status IS NULL AND k.locked_until < now() AND k.fingerprint = excluded.fingerprint"
-        " RETURNING key",
+        " RETURNING k.created_at",
         {"account": tx.account_id, "key": key, "fingerprint": fingerprint, "lock": LOCKED_SECONDS},
     )
     if taken:
-        return None
+        return taken["created_at"], None
     row = await tx.first(
         "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE key = %(key)s", {"key": key}
     )
-    return dict(row) if row else None
+    if row is None:
+        raise StreamConflict("the key was forgotten just now")
+    return None, dict(row)
 
 
 async def _hold(database: Database, account_id: UUID, key: str) -> None:
@@ -145,9 +150,13 @@ async def _hold(database: Database, account_id: UUID, key: str) -> None:
 
 
 async def _keep(tx: Transaction, key: str, status: int, headers: list[list[str]], body: bytes) -> None:
-    """Keep an answer; after a fault of ours, or a wait that was too short, the key is free to try again."""
+    """Keep an answer; after a fault of ours, or a wait that was too short, the request may be tried again at once.
+
+    Its row stays: what was done before the fault is found again by the ids that follow from it.
+    """
     if status >= 500:
-        await tx.execute("DELETE FROM idempotency_keys WHERE key = %(key)s", {"key": key})
+        free = "UPDATE idempotency_keys SET locked_until = '-infinity' WHERE key = %(key)s"
+        await tx.execute(free, {"key": key})
         return
     await tx.execute(
         "UPDATE idempotency_keys SET status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s,"
@@ -165,6 +174,10 @@ class _Replayed:
         self._rest = receive
         self._send = send
         self._app = app
+
+    def be_known_by(self, name: str) -> None:
+        """The same for its repetitions as long as its key is remembered, and for nothing after that."""
+        self._scope[REPEATABLE] = name
 
     async def _receive(self) -> Message:
         body, self._body = self._body, None
