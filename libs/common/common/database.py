@@ -48,8 +48,11 @@ _UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 
 SESSION_OPTIONS = (
     "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=30s -c jit=off"
+    " -c timezone=UTC"
 )
-"""No transaction may live longer than the margin of a catch-up (60 s, see messaging/catch_up.py)."""
+"""East of UTC the last day of the year 9999 is a time that Python does not have.
+
+No transaction may live longer than the margin of a catch-up (60 s, see messaging/catch_up.py)."""
 
 
 def connection_options(name: str, options: str = SESSION_OPTIONS) -> dict[str, Any]:

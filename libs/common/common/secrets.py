@@ -110,7 +110,10 @@ class PostgresSecrets:
         if cached is None or cached[0] < monotonic():
             async with self._tenant(account_id) as connection:
                 key = await self._key(connection, account_id)
-            cached = self._cache[account_id] = (monotonic() + KEY_CACHE_SECONDS, key)
+            now = monotonic()
+            for other in [id for id, (until, _) in self._cache.items() if until < now]:
+                del self._cache[other]
+            cached = self._cache[account_id] = (now + KEY_CACHE_SECONDS, key)
         return cached[1]
 
     async def put(self, account_id: UUID, plaintext: str, secret_id: UUID | None = None) -> SecretRef:

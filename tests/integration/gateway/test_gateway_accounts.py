@@ -1,6 +1,7 @@
 """Sites and sectors through the edge, on a real PostgreSQL."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,6 +100,15 @@ class TestSites:
         other = await gateway.register()
         with pytest.raises(SecretMissing):
             await gateway.runtime.secrets.get(other.account_id, ref)
+
+    @pytest.mark.parametrize("field", ["name", "wp_username", "wp_app_password"])
+    async def test_have_no_text_that_cannot_be_written(self, tenant: Tenant, field: str) -> None:
+        body = {"name": "Blog", "wp_url": "https://w.example.com", "wp_username": "u", "wp_app_password": "p"}
+        broken = json.dumps(body | {field: "\ud800"})
+        async with tenant.client() as client:
+            answer = await client.post(SITES, content=broken, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.json()["error_code"]) == (400, "VALIDATION_ERROR"), answer.text
+            assert (await client.get(SITES)).json()["data"]["count"] == 0
 
     async def test_need_all_of_the_wordpress_fields(self, tenant: Tenant) -> None:
         async with tenant.client() as client:

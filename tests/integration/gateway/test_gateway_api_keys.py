@@ -1,5 +1,6 @@
 """API keys: made, shown once, used, rotated with overlap, revoked."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -119,6 +120,8 @@ class TestAKey:
             ({"scopes": ["everything"]}, 400),
             ({"name": " "}, 400),
             ({"expires_at": "2020-01-01T00:00:00Z"}, 400),
+            ({"expires_at": "9999-12-31T23:59:59Z"}, 400),
+            ({"expires_at": "9999-12-31T23:59:59-01:00"}, 400),
             ({"site_ids": []}, 400),
             ({"site_ids": [str(uuid4())]}, 404),
         ],
@@ -127,6 +130,19 @@ class TestAKey:
         async with tenant.client() as client:
             response = await client.post(KEYS, json={"name": "Importer", "scopes": ["read"], **fields})
         assert response.status_code == status, response.text
+
+    async def test_of_racing_ones_as_many_are_made_as_there_may_be(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.api_keys.decisions.MOST_API_KEYS", 3)
+        body = {"name": "Importer", "scopes": ["read"]}
+        async with tenant.client() as client:
+            answers = await asyncio.gather(*(client.post(KEYS, json=body) for _ in range(8)))
+            assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
+            assert {a.json().get("error_code") for a in answers} == {None, "TOO_MANY_API_KEYS"}
+            one = (await client.get(KEYS)).json()["data"]["results"][0]["id"]
+            await client.delete(f"{KEYS}{one}/")
+            assert (await client.post(KEYS, json=body)).status_code == 201
 
 
 class TestChanges:

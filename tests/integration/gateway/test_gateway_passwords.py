@@ -1,6 +1,7 @@
 """Changing and resetting passwords, ending sessions, and the refresh token as a cookie."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 from common.ids import new_id
 from gateway.mailed import MailedToken
+from gateway.parts import SIGNING_IN_AT_ONCE
 from gateway.users.passwords import verify_password
 
 from tests.integration.gateway.running import PASSWORD, Gateway, Tenant
@@ -95,6 +97,27 @@ class TestEverySession:
             response = await client.post(f"{AUTH}/change-password/", json=body)
         assert (response.status_code, list(response.json()["errors"])) == (400, [field])
         assert (await _login(gateway, tenant.email, PASSWORD)).status_code == 200
+
+    async def test_is_not_guessed_faster_from_many_addresses_at_once(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        """By somebody who has found an open session."""
+        body = {"current_password": "Wrong-Horse-7", "new_password": NEW}
+
+        async def guess(n: int) -> int:
+            async with gateway.client(tenant.registered["access"], f"198.51.100.{n}") as client:
+                return (await client.post(f"{AUTH}/change-password/", json=body)).status_code
+
+        statuses = Counter(await asyncio.gather(*(guess(n) for n in range(30))))
+        assert set(statuses) == {400, 429}
+        assert statuses[400] < 10 + SIGNING_IN_AT_ONCE
+
+
+class TestLogout:
+    async def test_ends_the_access_token_at_once(self, gateway: Gateway, tenant: Tenant) -> None:
+        assert await _me(gateway, tenant.registered) == 200
+        assert (await _post(gateway, "logout", {"refresh": tenant.registered["refresh"]})).status_code == 200
+        assert await _me(gateway, tenant.registered) == 401
 
 
 class TestReset:
@@ -213,7 +236,7 @@ class TestCookie:
         assert (await _post(gateway, "refresh", {}, Cookie=second, Origin=self.ORIGIN)).status_code == 401
 
     @pytest.mark.parametrize(
-        "origin", [None, "null", "https://evil.example.com", "http://console.example.com"]
+        "origin", [None, "null", "https://evil.example.com", "http://console.example.com", "http://["]
     )
     async def test_is_taken_from_no_other_page(
         self, gateway: Gateway, tenant: Tenant, origin: str | None

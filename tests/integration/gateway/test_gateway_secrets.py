@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 import psycopg
@@ -15,7 +16,7 @@ from common.crypto import MasterKey, MasterKeyInvalid, MasterKeys
 from common.ids import new_id
 from common.operate import OperatorError
 from common.operate.secrets import Rotation, rotate
-from common.secrets import KeyFile, PostgresSecrets, SecretMissing
+from common.secrets import KEY_CACHE_SECONDS, KeyFile, PostgresSecrets, SecretMissing
 from igny8_local.operate.secrets import app
 from typer.testing import CliRunner
 
@@ -58,6 +59,17 @@ async def test_racing_first_uses_share_one_data_key(urls: ServiceUrls) -> None:
     account = new_id()
     keys = await asyncio.gather(*(PostgresSecrets(urls.service, MASTER).data_key(account) for _ in range(8)))
     assert len({key.key for key in keys}) == 1
+
+
+async def test_a_data_key_is_not_kept_beyond_its_time(
+    store: PostgresSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = new_id(), new_id()
+    await store.data_key(one)
+    later = monotonic() + KEY_CACHE_SECONDS + 1
+    monkeypatch.setattr("common.secrets.monotonic", lambda: later)
+    await store.data_key(other)
+    assert store._cache.keys() == {other}
 
 
 async def test_erasure_is_for_good(store: PostgresSecrets) -> None:

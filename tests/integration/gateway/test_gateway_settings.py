@@ -196,6 +196,13 @@ class TestStrategies:
         for method in ("PUT", "PATCH"):
             assert await refused(tenant, method, f"{self.PATH}{mine['id']}/", body) == (404, "NOT_FOUND")
 
+    async def test_logic_that_cannot_be_written_is_refused(self, tenant: Tenant) -> None:
+        body = json.dumps({"name": "One", "section_logic": {"introduction": "\ud800"}})
+        async with tenant.client() as client:
+            answer = await client.post(self.PATH, content=body, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.json()["error_code"]) == (400, "VALIDATION_ERROR"), answer.text
+            assert (await client.get(self.PATH)).json()["data"]["count"] == 0
+
     async def test_logic_has_a_limit(self, tenant: Tenant) -> None:
         for logic in ({"a": "x" * 16_001}, {"a": "\0"}):
             answer = await send(tenant, "POST", self.PATH, {"name": "One", "section_logic": logic})

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from common.eventsourcing.event import Meta
 from common.ids import new_id
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
+from psycopg import sql
 from psycopg_pool.base import AttemptWithBackoff
 
 from tests.support import toy
@@ -75,6 +77,23 @@ async def test_switching_to_another_account_sees_its_rows_only(toy_database: Dat
         assert await tx.scalar("SELECT count(*) FROM events") == 1
         tx.switch(two, Meta())
         assert await tx.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_times_are_utc_whatever_zone_the_server_is_in(toy_urls: ServiceUrls) -> None:
+    with psycopg.connect(toy_urls.owner, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'").format(
+                sql.Identifier(connection.info.dbname)
+            )
+        )
+    database = Database(toy_urls.service, toy.MODEL)
+    await database.open()
+    try:
+        async with database.transaction(None) as tx:
+            last = await tx.scalar("SELECT '9999-12-31T23:59:59Z'::timestamptz")
+    finally:
+        await database.close()
+    assert last == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 async def test_a_connection_that_is_given_back_remembers_no_tenant(toy_urls: ServiceUrls) -> None:

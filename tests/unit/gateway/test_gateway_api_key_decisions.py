@@ -8,12 +8,14 @@ from common.ids import new_id
 from common.testing import given
 from gateway.api_keys.decisions import (
     API_KEY,
+    MOST_API_KEYS,
     ApiKeyCommand,
     ApiKeyMissing,
     ChangeApiKey,
     MakeApiKey,
     RevokeApiKey,
     RotateApiKey,
+    TooManyApiKeys,
 )
 from gateway.api_keys.events import ApiKeyChanged, ApiKeyMade, ApiKeyRevoked, ApiKeyRotated, Scope
 from gateway.api_keys.secret import is_secret, new_secret, prefix_of
@@ -25,7 +27,12 @@ ROTATE = RotateApiKey("ig8_b", "new", "2029-01-01T00:00:00+00:00")
 
 class TestWhenUnknown:
     def test_is_made(self) -> None:
-        given(API_KEY)().when(MakeApiKey(MADE)).then(MADE)
+        given(API_KEY)().when(MakeApiKey(MADE, MOST_API_KEYS - 1)).then(MADE)
+
+    def test_is_made_where_there_are_not_too_many(self) -> None:
+        full = MakeApiKey(MADE, MOST_API_KEYS)
+        given(API_KEY)().when(full).then_refused(TooManyApiKeys, limit=MOST_API_KEYS)
+        given(API_KEY)(MADE).when(full).then_nothing()
 
     @pytest.mark.parametrize("command", [ChangeApiKey(), ROTATE, RevokeApiKey()])
     def test_nothing_else_is_possible(self, command: ApiKeyCommand) -> None:

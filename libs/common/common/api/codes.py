@@ -147,6 +147,12 @@ CODES: tuple[ErrorCode, ...] = (
     ),
     ErrorCode("MODEL_EXISTS", 409, "The catalogue has a model of this name.", "Change that one."),
     ErrorCode(
+        "TOO_MANY_API_KEYS",
+        409,
+        "An account has at most 50 API keys that are not revoked.",
+        "Revoke one that nobody uses; `last_used_at` tells.",
+    ),
+    ErrorCode(
         "TOO_MANY_ACTIVE_SECTORS",
         409,
         "A site has at most 5 active sectors.",

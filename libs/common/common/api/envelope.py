@@ -104,6 +104,12 @@ def unexpected(error: Exception) -> Answer:
             "VALIDATION_ERROR",
             "A text holds a NUL character (U+0000), which cannot be stored. Leave it out.",
         )
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return failure(
+            400,
+            "VALIDATION_ERROR",
+            "A text holds half a surrogate pair (U+D800 to U+DFFF), which no encoding has. Leave it out.",
+        )
     if is_of_erased(error):
         return failure(401, "UNAUTHORIZED", "This account was erased.")
     log_failure("request_failed", error)

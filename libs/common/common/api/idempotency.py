@@ -113,9 +113,7 @@ DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND 
 """
 
 
-async def _take(
-    tx: Transaction, key: str, fingerprint: str
-) -> tuple[datetime | None, dict[str, Any] | None]:
+async def _take(tx: Transaction, key: str, fingerprint: str) -> tuple[datetime | None, dict[str, Any] | None]:
     """When the key was first used where this request is the one to run, else the row that is already there."""
     await tx.execute(_FORGET, {"key": key})
     taken = await tx.first(

@@ -51,6 +51,7 @@ VERSION_HEADER = "X-Accounts-Version"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00]*$")]
 Title = Annotated[Text, Field(min_length=1)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^[^\x00]*$")]
 Deleted = Annotated[bool, Query(description="Archived ones, for owners and admins.")]
 
 
@@ -66,9 +67,9 @@ class SiteIn(Body):
     status: Literal["active", "paused"] = "active"
     is_active: bool = True
     editors_approve: bool = Field(False, description="Whether its editors approve and publish, too.")
-    wp_url: str | None = None
-    wp_username: str | None = None
-    wp_app_password: SecretStr | None = None
+    wp_url: Address | None = None
+    wp_username: Text | None = None
+    wp_app_password: SecretStr | None = Field(None, max_length=500)
 
 
 class SiteWhole(SiteIn):
@@ -84,9 +85,9 @@ class SiteChanges(Body):
     is_active: bool | None = None
     editors_approve: bool | None = None
     default_sector: UUID | None = Field(None, description="One of the site's sectors; null for none.")
-    wp_url: str | None = None
-    wp_username: str | None = None
-    wp_app_password: SecretStr | None = None
+    wp_url: Address | None = None
+    wp_username: Text | None = None
+    wp_app_password: SecretStr | None = Field(None, max_length=500)
 
 
 class SectorIn(Body):

@@ -1,5 +1,6 @@
 """Routes of API keys, for owners and admins. A key is shown once: when it is made, and when it is rotated."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -36,6 +37,8 @@ from gateway.personal import Fields
 
 router = APIRouter(prefix="/api/v1/auth/api-keys", tags=["auth"])
 
+LAST_YEAR = 9_000
+"""Later ends are none; the last days before the year 10,000 are beyond what a time zone can be added to."""
 OVERLAP_SECONDS = 24 * 3600
 LONGEST_OVERLAP_SECONDS = 7 * 24 * 3600
 """Whoever needs longer to hand a new key to a program makes a second key."""
@@ -203,7 +206,14 @@ async def _save(
 ) -> Answer:
     async def work(tx: Transaction) -> tuple[Row, bool]:
         await require_expected(tx, _version_of(api_key_id), caller)
-        changed = await _handle(tx, api_key_id, command)
+        if isinstance(command, MakeApiKey):
+            await tx.lock()
+            there = await tx.scalar(
+                sa.select(sa.func.count()).select_from(api_keys).where(~api_keys.c.archived)
+            )
+            changed = await _handle(tx, api_key_id, replace(command, there=there))
+        else:
+            changed = await _handle(tx, api_key_id, command)
         return await _row(tx, api_key_id), changed
 
     row, changed = await runtime.database.run(caller.account_id, work, caller.meta)
@@ -250,9 +260,13 @@ def _sorted(scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
 
 
 def _in_future(runtime: RuntimeOf, at: datetime | None) -> str | None:
-    if at is not None and at <= runtime.clock.now():
+    if at is None:
+        return None
+    if at.year >= LAST_YEAR:
+        raise validation("expires_at", f"must lie before the year {LAST_YEAR}; null is a key without an end")
+    if at <= runtime.clock.now():
         raise validation("expires_at", "lies in the past")
-    return None if at is None else at.astimezone(UTC).isoformat()
+    return at.astimezone(UTC).isoformat()
 
 
 async def _require_sites(runtime: RuntimeOf, caller: CallerOf, site_ids: tuple[UUID, ...] | None) -> None:

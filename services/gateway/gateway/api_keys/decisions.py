@@ -23,14 +23,25 @@ from gateway.api_keys.events import (
     evolve,
 )
 
+MOST_API_KEYS = 50
+
 
 class ApiKeyMissing(DomainError):
     code, status = "NOT_FOUND", 404
 
 
+class TooManyApiKeys(DomainError):
+    """Each key has rates of its own: with any number of keys there would be no rate."""
+
+    code = "TOO_MANY_API_KEYS"
+
+
 @dataclass(frozen=True)
 class MakeApiKey:
+    """`there` is how many keys the account has that are not revoked."""
+
     made: ApiKeyMade
+    there: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,13 @@ ApiKeyCommand = MakeApiKey | ChangeApiKey | RotateApiKey | RevokeApiKey
 
 def decide(command: ApiKeyCommand, state: ApiKeyState) -> Sequence[ApiKeyEvent]:
     if isinstance(command, MakeApiKey):
-        return [command.made] if isinstance(state, NoKey) else []
+        if not isinstance(state, NoKey):
+            return []
+        if command.there >= MOST_API_KEYS:
+            raise TooManyApiKeys(
+                f"An account has at most {MOST_API_KEYS} API keys; revoke one first.", limit=MOST_API_KEYS
+            )
+        return [command.made]
     if isinstance(state, RevokedKey) and isinstance(command, RevokeApiKey):
         return []
     if not isinstance(state, Key):

@@ -139,9 +139,9 @@ class Edge:
             refuse_writes(identity, scope["method"], target.path)
         body = LimitedBody(receive, target.path, headers)
         if target.service is None:
-            if target.public is None and scope["method"] not in SAFE:
+            if answer.entry is not None:
                 # Before the client sees the answer, and so can rely on it in its next call.
-                answer.before_start = lambda: self._forget(identity.account_id)
+                answer.before_start = lambda: self._forget(answer.entry)
             answer.dropped = lambda: body.exceeded  # its route may have taken it for a body that is broken
         seconds = preferred_wait(headers) if scope["method"] == "POST" else 0
         accepted = Accepted(answer) if seconds else None
@@ -193,9 +193,11 @@ class Edge:
                 scope, receive, send, service=target.service, path=target.path, headers=passed_on
             )
 
-    def _forget(self, account_id: UUID) -> None:
-        self._callers.forget(account_id)
-        self._keys.forget(account_id)
+    def _forget(self, entry: Entry | None) -> None:
+        """That of whose account it was: of what anybody may ask for, only the change itself has told."""
+        if entry is not None and entry.account_id is not None:
+            self._callers.forget(entry.account_id)
+            self._keys.forget(entry.account_id)
 
     def _flushing(self, receive: Receive) -> Receive:
         """Outcomes are written before the service hears that it ends, and closes its database."""

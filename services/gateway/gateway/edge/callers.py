@@ -82,7 +82,7 @@ class Callers:
         self._clock = clock
         self._tokens: dict[str, tuple[float, Holder]] = {}
         self._access: dict[Holder, tuple[float, Access]] = {}
-        self._changes: dict[UUID, int] = {}
+        self._changes = 0
 
     async def identify(self, authorization: str, request_id: str) -> Identity:
         """The identity of a Bearer token's holder; raises 401."""
@@ -109,7 +109,7 @@ class Callers:
     def forget(self, account_id: UUID) -> None:
         """Something of the account has changed here: the next request reads it again."""
         # The number tells a read that is under way that what it will find is old.
-        self._changes[account_id] = self._changes.get(account_id, 0) + 1
+        self._changes += 1
         for key in [key for key in self._access if key.account_id == account_id]:
             del self._access[key]
 
@@ -136,7 +136,7 @@ class Callers:
         known = self._access.get(holder)
         if known is not None and known[0] > monotonic():
             return known[1]
-        changes = self._changes.get(account_id, 0)
+        changes = self._changes
         async with self._database.transaction(account_id) as tx:
             row = await tx.first(
                 sa.select(
@@ -164,7 +164,7 @@ class Callers:
             "approving_site_ids": tuple(row["approving_site_ids"]) if granted else (),
         }
         access = Access(**{**row, **of_sites})
-        if changes == self._changes.get(account_id, 0):
+        if changes == self._changes:
             if len(self._access) >= MOST_CACHED:
                 self._access.clear()
             self._access[holder] = (monotonic() + ACCESS_CACHE_SECONDS, access)

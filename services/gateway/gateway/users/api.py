@@ -381,9 +381,11 @@ async def require_password(
     fields = await _fields(runtime, user)
     # Who found an unlocked screen must not guess the password here either.
     await parts.throttle.attempt(_address(request), user["email_index"])
-    if not await verify_password(password, fields.read("password", user["password_cipher"])):
-        await parts.throttle.failed(user["email_index"])
-        raise validation(field, "is wrong")
+    async with parts.signing_in:
+        await parts.throttle.require_open(user["email_index"])
+        if not await verify_password(password, fields.read("password", user["password_cipher"])):
+            await parts.throttle.failed(user["email_index"])
+            raise validation(field, "is wrong")
     return user
 
 

@@ -27,7 +27,10 @@ def read_refresh(request: Request, console_url: str) -> str | None:
     token = request.cookies.get(NAME)
     if token is None:
         return None
-    origin = urlsplit(request.headers.get("origin", ""))
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:  # an address that is none
+        origin = urlsplit("")
     console = urlsplit(console_url)
     ours = origin.netloc == request.headers.get("host")
     if not origin.netloc or not (ours or origin[:2] == console[:2]):
