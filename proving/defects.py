@@ -773,7 +773,7 @@ DEFECTS: tuple[Defect, ...] = (
         CALLERS,
         "a revoked API key opens until its entry in the gateway's memory ends",
         "services/gateway/gateway/edge/app.py",
-        "self._keys.forget(account_id)",
+        "self._keys.forget(entry.account_id)",
         "pass",
         f"{_GATEWAY_TESTS}/test_gateway_api_keys.py::TestRevocation::test_is_for_good_and_at_once",
     ),
