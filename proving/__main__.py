@@ -1,4 +1,4 @@
-"""`python -m proving [--kills N [--minutes M] [--wordpress] [--kafka]] [--sabotage] [--sample N] [--only NAME] [--seed S]`.
+"""`python -m proving [--kills N [--minutes M] [--wordpress] [--kafka] [--brokers]] [--sabotage] [--sample N] [--only NAME]…`.
 
 Exit code 0 only when everything holds. Where nothing is named, a short sample of everything runs.
 """
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument(
         "--kafka", action="store_true", help="on a real Kafka, which is also away for two minutes"
     )
+    parser.add_argument("--brokers", action="store_true", help="kill nothing but the broker")
     parser.add_argument("--sabotage", action="store_true", help="plant every defect; each must be caught")
     parser.add_argument("--sample", type=int, metavar="N", help="only N of the defects, drawn by --seed")
     parser.add_argument("--seed", type=int, help="repeats a sample; without it one is made up and printed")
@@ -76,7 +77,8 @@ def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
     outcomes: list[Outcome] = []
     if given.kills is not None or everything:
         number = SHORT_KILLS if given.kills is None else given.kills
-        outcomes += kills.prove(Wanted(number, seed, given.minutes, given.wordpress, given.kafka), screen)
+        wanted = Wanted(number, seed, given.minutes, given.wordpress, given.kafka, given.brokers)
+        outcomes += kills.prove(wanted, screen)
     for name, proof in PROOFS.items():
         if name in named or everything:
             size = proof.short if everything else proof.full

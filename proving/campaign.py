@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,17 +46,21 @@ AT_ONCE = ("killed at a point",)
 
 @dataclass(frozen=True)
 class Wanted:
-    """`kills` counts processes killed, faults that kill nobody as well; `minutes` ends the campaign before, if given."""
+    """`kills` counts processes killed, faults that kill nobody as well; `minutes` ends the campaign before, if given.
+
+    With `brokers` nothing but the broker is killed.
+    """
 
     kills: int
     seed: int = field(default_factory=lambda: random.randrange(1_000_000))
     minutes: float | None = None
     wordpress: bool = False
     kafka: bool = False
+    brokers: bool = False
 
     def __str__(self) -> str:
         rest = (f" --minutes {self.minutes:g}" if self.minutes else "") + "".join(
-            f" --{part}" for part, used in (("wordpress", self.wordpress), ("kafka", self.kafka)) if used
+            f" --{part}" for part in ("wordpress", "kafka", "brokers") if getattr(self, part)
         )
         return f"--kills {self.kills} --seed {self.seed}{rest}"
 
@@ -282,7 +286,8 @@ def fight(
     """Fault after fault, each after the last one's recovery, until enough have fired or the time is over."""
     end = time.monotonic() + 60 * report.wanted.minutes if report.wanted.minutes else math.inf
     outage = [Fault("broker away")] if report.wanted.kafka else []
-    for fault in chain(outage, draw(report.wanted.seed)):
+    drawn = repeat(Fault("broker killed")) if report.wanted.brokers else draw(report.wanted.seed)
+    for fault in chain(outage, drawn):
         if report.kills >= report.wanted.kills or time.monotonic() > end:
             return
         say(str(fault))

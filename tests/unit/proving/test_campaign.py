@@ -9,7 +9,7 @@ from common.contracts.base import SERVICES
 from common.crash_points import POINTS, Point
 from igny8_local.stack import Stack
 
-from proving.campaign import Report, Struck, Wanted
+from proving.campaign import Report, Struck, Wanted, fight
 from proving.faults import OTHERS, Fault, coverage, draw, strike
 from proving.oracle import Finding
 from proving.orders import LEAVING, PLACES, Orders
@@ -115,3 +115,12 @@ def test_a_broker_has_a_target_of_its_own() -> None:
 def test_a_finding_does_not_hold() -> None:
     report = Report(Wanted(0, seed=1), findings=[Finding("ledger", ("7 millicredits too many",))])
     assert holds(report)["ledger"] is False
+
+
+def test_nothing_but_the_broker_is_killed_where_that_is_wanted() -> None:
+    wanted = Wanted(3, seed=1, kafka=True, brokers=True)
+    arena = Mock(strike=lambda fault: Struck(fault, 0.0, 1.0))
+    report = Report(wanted)
+    fight(arena, report, Mock(), Mock())
+    assert [each.fault.kind for each in report.struck] == ["broker away", "broker killed", "broker killed"]
+    assert str(wanted) == "--kills 3 --seed 1 --kafka --brokers"
