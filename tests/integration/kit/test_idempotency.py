@@ -222,6 +222,22 @@ async def test_each_request_forgets_some_that_are_too_old(api: ToyApi, toy_urls:
     assert kept(other) == 1
 
 
+async def test_a_key_that_is_being_worked_on_is_not_forgotten(api: ToyApi, toy_urls: ServiceUrls) -> None:
+    """Nearly a day after a first try, which a fault of ours ended."""
+    account = new_id()
+    api.temper.go_on.clear()
+    first = asyncio.create_task(api.post(account, {"times": 1}, "k"))
+    await eventually(lambda: counters(toy_urls) == [1], what="the work is done")
+    with psycopg.connect(toy_urls.owner) as connection:
+        connection.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
+    other = asyncio.create_task(api.post(account, {"times": 2}, "other"))
+    await eventually(lambda: sorted(counters(toy_urls)) == [1, 2], what="another one came by")
+    assert (await api.post(account, {"times": 1}, "k")).status_code == 409
+    api.temper.go_on.set()
+    assert [answer.status_code for answer in await asyncio.gather(first, other)] == [201, 201]
+    assert sorted(counters(toy_urls)) == [1, 2]
+
+
 async def test_after_a_day_the_key_is_forgotten(api: ToyApi, toy_urls: ServiceUrls) -> None:
     account = new_id()
     await api.post(account, {"times": 1}, "k")

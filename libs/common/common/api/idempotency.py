@@ -105,11 +105,13 @@ class IdempotencyMiddleware:
                 await _keep(tx, key, status, headers, body)
 
 
-# Each request removes a few of its account that are too old, so that answers do not lie there for ever.
+# Each request removes a few of its account that are too old, so that answers do not lie there for ever. One that is being
+# worked on stays: without it the request could run a second time.
 _FORGET = """
-DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND (key = %(key)s OR ctid = ANY (ARRAY(
-    SELECT ctid FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
-    ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED)))
+DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND (locked_until < now()) IS NOT FALSE
+    AND (key = %(key)s OR ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys
+        WHERE created_at < now() - interval '24 hours' AND (locked_until < now()) IS NOT FALSE
+        ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED)))
 """
 
 
