@@ -254,6 +254,15 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_KIT}/test_relay.py::test_a_lower_position_that_commits_while_a_batch_is_sent_stays",
     ),
     Defect(
+        "refusals-forgotten",
+        SAID,
+        "each relay that follows a failed one counts Kafka's refusals of a row anew: it stops every tenant for ever",
+        f"{_COMMON}/messaging/relay.py",
+        "relay._refusals = self._refusals",
+        "pass",
+        f"{_KIT}/test_relay.py::test_a_refused_message_goes_aside_and_the_rest_flows",
+    ),
+    Defect(
         "relay-without-acknowledgement",
         SAID,
         "the relay does not wait for Kafka's word",

@@ -170,7 +170,7 @@ def build(service: Service, settings: Settings) -> ASGIApp:
     )
     if runtime.replicas is not None:
         runtime.heard.append(runtime.replicas.advanced)
-    process = Process(service, runtime, _new_relay(service, settings))
+    process = Process(service, runtime, Relay(settings.relay_database, service.model, settings.kafka))
     database.committed.append(lambda: process.relay.wake())
 
     @asynccontextmanager
@@ -186,10 +186,6 @@ def build(service: Service, settings: Settings) -> ASGIApp:
     app.state.runtime = runtime
     app.state.process = process
     return service.wrap(app, runtime) if service.wrap else app
-
-
-def _new_relay(service: Service, settings: Settings) -> Relay:
-    return Relay(settings.relay_database, service.model, settings.kafka)
 
 
 async def start(process: Process) -> None:
@@ -209,7 +205,7 @@ async def start(process: Process) -> None:
 
     async def relay(loop: Loop) -> None:
         await ensure_topics(settings.kafka, embedded=embedded)
-        process.relay = _new_relay(service, settings)  # one that hung may still be ending
+        process.relay = process.relay.successor()  # one that hung may still be ending
         process.relay.beat = loop.beat
         await process.relay.run()
 

@@ -38,19 +38,25 @@ def broker() -> Iterator[Broker]:
         yield broker
 
 
+@dataclass
+class Supervised:
+    relay: Relay
+
+
 @asynccontextmanager
-async def supervised(urls: ServiceUrls, kafka: str) -> AsyncIterator[tuple[Relay, Loop]]:
-    """As a service runs it: one relay object, started again when it fails."""
-    relay = Relay(urls.relay, toy.MODEL, kafka)
+async def supervised(urls: ServiceUrls, kafka: str) -> AsyncIterator[tuple[Supervised, Loop]]:
+    """As a service runs it: each that failed has a successor."""
+    now = Supervised(Relay(urls.relay, toy.MODEL, kafka))
 
     async def run(loop: Loop) -> None:
-        relay.beat = loop.beat
-        await relay.run()
+        now.relay = now.relay.successor()
+        now.relay.beat = loop.beat
+        await now.relay.run()
 
     loop = Loop("relay", run)
     loop.start()
     try:
-        yield relay, loop
+        yield now, loop
     finally:
         await loop.stop()
 
@@ -181,8 +187,8 @@ async def test_slow_commits_and_rollbacks_lose_nothing_where_a_naive_relay_loses
     over = asyncio.Event()
     naive = asyncio.create_task(naive_relay(toy_urls, over))
     try:
-        async with supervised(toy_urls, broker.bootstrap) as (relay, _):
-            database.committed.append(relay.wake)
+        async with supervised(toy_urls, broker.bootstrap) as (now, _):
+            database.committed.append(lambda: now.relay.wake())
             await asyncio.gather(*(write_slowly(database) for _ in range(WRITERS)))
             over.set()
             await eventually(lambda: outbox(toy_urls) == 0, what="all was said")
@@ -282,8 +288,10 @@ async def test_of_two_one_leads_and_the_other_takes_over(
     ):
         relays = (one, two)
         for turn in range(3):
-            await eventually(lambda: sum(relay.leading for relay, _ in relays) == 1, what="one of them leads")
-            leader = next(relay for relay, _ in relays if relay.leading)
+            await eventually(
+                lambda: sum(now.relay.leading for now, _ in relays) == 1, what="one of them leads"
+            )
+            leader = next(now.relay for now, _ in relays if now.relay.leading)
             writing = asyncio.create_task(count_on(toy_database, account, counter, 30))
             killed = rows(
                 postgres.url,
@@ -307,16 +315,16 @@ async def test_a_leader_that_stands_still_is_followed_by_another(
     monkeypatch.setattr(relay_module, "LEADER_SILENCE_SECONDS", 0.5)
     account, counter = new_id(), new_id()
     async with supervised(toy_urls, broker.bootstrap) as (first, _):
-        await eventually(lambda: first.leading, what="the first one leads")
+        await eventually(lambda: first.relay.leading, what="the first one leads")
 
         async def stand_still(*_: object) -> None:
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(first, "_send", stand_still)
+        monkeypatch.setattr(first.relay, "_send", stand_still)
         async with supervised(toy_urls, broker.bootstrap) as (second, _):
             await count_on(toy_database, account, counter, 3)
             await eventually(lambda: outbox(toy_urls) == 0, what="the other one says it")
-            assert second.leading
+            assert second.relay.leading
     expected = said(toy_urls)
     heard = await everything(broker.bootstrap, streams(expected))
     assert sorted(heard.first_times) == expected

@@ -85,6 +85,12 @@ class Relay:
         )
         self._refusals: dict[int, int] = {}
 
+    def successor(self) -> "Relay":
+        """One in the place of this, which failed or hung: it goes on counting what Kafka has refused."""
+        relay = Relay(self._database_url, self._model, self._kafka)
+        relay._refusals = self._refusals
+        return relay
+
     def wake(self) -> None:
         self._awake.set()
 
