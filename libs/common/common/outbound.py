@@ -9,6 +9,7 @@ import asyncio
 import errno
 import ssl
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -270,12 +271,12 @@ class GuardedClient:
                 location = response.headers["location"]
                 raise RedirectRefused(f"{host} redirects to {_without_query(location)}", location)
             body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > self._limits.response_bytes:
-                    raise ResponseTooLarge(
-                        f"{host} answered with more than {self._limits.response_bytes} bytes"
-                    )
+            unfold = _unfolding(response.headers.get("content-encoding", "identity"), host)
+            most = self._limits.response_bytes
+            async for chunk in response.aiter_raw():
+                body += unfold(chunk, most + 1 - len(body))
+                if len(body) > most:
+                    raise ResponseTooLarge(f"{host} answered with more than {most} bytes")
         finally:
             await response.aclose()
         headers = [
@@ -284,6 +285,27 @@ class GuardedClient:
             if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
         ]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
+
+
+def _unfolding(encoding: str, host: str) -> Callable[[bytes, int], bytes]:
+    """At most so many bytes of what a chunk holds: a few hundred bytes can unfold to hundreds of megabytes.
+
+    Some servers compress although they are asked not to. Raises `ConnectionLost` for what is neither plain nor folded once.
+    """
+    match encoding.strip().lower():
+        case "identity" | "":
+            return lambda chunk, most: chunk
+        case "gzip" | "x-gzip" | "deflate":
+            unfolding = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+
+            def unfold(chunk: bytes, most: int) -> bytes:
+                try:
+                    return unfolding.decompress(chunk, most)
+                except zlib.error as error:
+                    raise ConnectionLost(f"{host} sent what cannot be unpacked: {error}") from error
+
+            return unfold
+    raise ConnectionLost(f"{host} compresses its answers although it is asked not to")
 
 
 def _without_query(location: str) -> str:

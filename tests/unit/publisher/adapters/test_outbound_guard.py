@@ -1,6 +1,9 @@
 """Which user-given addresses may be reached, and that a connection goes to the address that was checked."""
 
 import asyncio
+import gzip
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -53,6 +56,11 @@ async def serving(answer: bytes, seen: list[bytes] | None = None) -> AsyncIterat
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+def folded(body: bytes, encoding: str) -> bytes:
+    headers = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return headers.encode() + body
 
 
 def ok(body: bytes) -> bytes:
@@ -214,6 +222,35 @@ class TestConnecting:
             guard = OutboundGuard(frozenset({"site.invalid"}), Answers(["127.0.0.2", "127.0.0.1"]))
             async with GuardedClient(guard) as client:
                 assert (await client.request("GET", f"http://site.invalid:{port}/")).text == "here"
+
+    @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+    async def test_reads_what_is_folded_though_it_asked_not_to(self, encoding: str) -> None:
+        packed = gzip.compress(b"here") if encoding == "gzip" else zlib.compress(b"here")
+        async with serving(folded(packed, encoding)) as port, GuardedClient(LOCAL) as client:
+            assert (await client.request("GET", f"http://127.0.0.1:{port}/")).text == "here"
+
+    @pytest.mark.parametrize(
+        ("folds", "error"), [(1, ResponseTooLarge), (2, ConnectionLost), (3, ConnectionLost)]
+    )
+    async def test_unfolds_no_more_than_the_limit(self, folds: int, error: type[Exception]) -> None:
+        """Some hundred bytes that hold hundreds of megabytes."""
+        body = b"\0" * 50_000_000
+        for _ in range(folds):
+            body = gzip.compress(body)
+        answer = folded(body, ", ".join(["gzip"] * folds))
+        async with serving(answer) as port, GuardedClient(LOCAL) as client:
+            tracemalloc.start()
+            try:
+                with pytest.raises(error):
+                    await client.request("GET", f"http://127.0.0.1:{port}/")
+                assert tracemalloc.get_traced_memory()[1] < 40_000_000
+            finally:
+                tracemalloc.stop()
+
+    async def test_what_is_not_folded_as_it_says_breaks_off(self) -> None:
+        async with serving(folded(b"abc", "gzip")) as port, GuardedClient(LOCAL) as client:
+            with pytest.raises(ConnectionLost, match="unpacked"):
+                await client.request("GET", f"http://127.0.0.1:{port}/")
 
     async def test_follows_no_redirect(self) -> None:
         answer = (
