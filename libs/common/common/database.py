@@ -607,9 +607,10 @@ def is_of_erased(error: BaseException) -> bool:
 def is_away(error: BaseException) -> bool:
     """Whether the database is away rather than anybody's data at fault: wait and do it again.
 
-    By SQLSTATE class (PostgreSQL, appendix A): 08 connection, 53 resources, 57P shutdown, 58 system. An OperationalError
-    without a state is a broken or refused connection, or a pool that found none; but a pipeline that was aborted only
-    echoes another statement's error.
+    By SQLSTATE class (PostgreSQL, appendix A): 08 connection, 53 resources, 57P shutdown, 58 system; and 55P03, a lock that
+    did not come: whoever holds it stands still, and its transaction is ended before long. An OperationalError without a state
+    is a broken or refused connection, or a pool that found none; but a pipeline that was aborted only echoes another
+    statement's error.
     """
     if isinstance(error, psycopg.errors.PipelineAborted):
         return False
@@ -617,5 +618,5 @@ def is_away(error: BaseException) -> bool:
         state = error.sqlstate
         if state is None:
             return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        return state[:2] in ("08", "53", "58") or state[:3] == "57P"
+        return state[:2] in ("08", "53", "58") or state[:3] == "57P" or state == "55P03"
     return isinstance(error, ConnectionError)

@@ -15,7 +15,7 @@ from common.contracts.gateway import SecretRef
 from common.crypto import MasterKey, MasterKeyInvalid, MasterKeys
 from common.ids import new_id
 from common.operate import OperatorError
-from common.operate.secrets import Rotation, rotate
+from common.operate.secrets import ROTATION_LOCK, Rotation, rotate
 from common.secrets import KEY_CACHE_SECONDS, KeyFile, PostgresSecrets, SecretMissing
 from igny8_local.operate.secrets import app
 from typer.testing import CliRunner
@@ -199,6 +199,21 @@ class TestRotation:
         except SecretMissing as error:
             read = str(error)
         assert read == "geheim"
+
+    async def test_runs_once_at_a_time(self, fresh: ServiceUrls, tmp_path: Path) -> None:
+        path = key_file(tmp_path, b"1" * 32)
+        before = path.read_bytes()
+        with (
+            psycopg.connect(fresh.owner, autocommit=True) as other,
+            psycopg.connect(fresh.owner, autocommit=True) as connection,
+        ):
+            other.execute("SELECT pg_advisory_lock(%s)", (ROTATION_LOCK,))
+            with pytest.raises(OperatorError, match="Another rotation"):
+                rotate(connection, path)
+            assert path.read_bytes() == before
+            other.execute("SELECT pg_advisory_unlock(%s)", (ROTATION_LOCK,))
+            assert len(rotate(connection, path).kept) == 1
+            assert len(rotate(connection, path).kept) == 1, "the lock is given back"
 
     async def test_changes_nothing_where_a_key_is_missing(self, fresh: ServiceUrls, tmp_path: Path) -> None:
         await PostgresSecrets(fresh.service, MASTER).put(new_id(), "geheim")

@@ -462,5 +462,43 @@ async def test_a_letter_that_somebody_else_tries_is_left_to_him(
     due(toy_urls)
     with psycopg.connect(toy_urls.owner) as connection:
         connection.execute("SELECT * FROM dead_letters FOR UPDATE")
-        assert await Retrier(CONSUMER, toy_database, reactions).retry_due() == 1
+        assert await Retrier(CONSUMER, toy_database, reactions).retry_due() == 0
     assert [letter[1:] for letter in letters(toy_urls)] == [("retrying", 1)]
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected])
+async def test_who_is_in_the_way_is_no_fault_of_a_letter(
+    source: Source, toy_database: Database, toy_urls: ServiceUrls, error: type[Exception]
+) -> None:
+    failing: list[Exception] = [error(), ValueError("cannot be handled"), ValueError("cannot be handled")]
+
+    async def poison(event: Heard[SiteConnected], tx: Transaction) -> None:
+        if failing:
+            raise failing.pop()
+
+    reactions = listening(poison)
+    await Inbox(CONSUMER, "life-1", toy_database, reactions).take([source.message(new_id(), new_id())])
+    retrier = Retrier(CONSUMER, toy_database, reactions)
+    due(toy_urls)
+    assert await retrier.retry_due() == 0
+    assert [letter[1:] for letter in letters(toy_urls)] == [("retrying", 1)]
+    assert await retrier.retry_due() == 1
+    assert letters(toy_urls) == []
+
+
+async def test_a_lock_that_does_not_come_is_no_fault_of_the_batch(
+    source: Source, toy_database: Database, toy_urls: ServiceUrls
+) -> None:
+    late = [psycopg.errors.LockNotAvailable()]
+
+    async def wait(event: Heard[SiteConnected], tx: Transaction) -> None:
+        if late:
+            raise late.pop()
+
+    inbox = Inbox(CONSUMER, "life-1", toy_database, listening(wait))
+    messages = [source.message(new_id(), new_id())]
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        await inbox.take(messages)
+    assert letters(toy_urls) == []
+    await inbox.take(messages)
+    assert len(heard(toy_urls)) == 1

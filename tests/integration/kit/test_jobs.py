@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -144,6 +144,25 @@ async def test_a_worker_does_not_take_its_own_job_for_dead(
         assert happened(toy_urls, "slow") == [("began", 1)]
     finally:
         await loop.stop()
+
+
+async def test_of_two_that_take_up_a_dead_workers_job_one_does(
+    toy_database: Database, toy_urls: ServiceUrls
+) -> None:
+    await defer(toy_database, JOB, "left behind")
+    workers = [JobWorker(toy_urls.service, ToyJobs(toy_urls.service).handlers) for _ in range(2)]
+    async with AsyncExitStack() as open_ones:
+        for each in workers:
+            await open_ones.enter_async_context(each.app.open_async())
+        manager, other = (each._manager for each in workers)
+        dead = await manager.fetch_job(["jobs"], await manager.register_worker())
+        assert dead is not None
+        assert [await manager.take_up(dead), await other.take_up(dead)] == [True, False]
+        begun = await manager.fetch_job(["jobs"], await manager.register_worker())
+        assert begun is not None
+        assert begun.attempts == 1
+        assert not await other.take_up(dead), "it is in somebody's hand again"
+    assert rows(toy_urls, "SELECT status::text, attempts FROM procrastinate_jobs") == [("doing", 1)]
 
 
 async def test_what_fails_is_tried_again_and_then_given_up_with_a_record(

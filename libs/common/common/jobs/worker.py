@@ -39,6 +39,8 @@ STUCK_AFTER_SECONDS = 10.0
 PARTING_SECONDS = 5.0
 """How long a worker that is told to end may take: jobs have two seconds, then they are aborted."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+LONGEST_ASKED = 3_600.0
+"""Of what the outside asks for: a server that means a time by its number of seconds asks for decades."""
 MOST_DOUBLINGS = 10
 """Of pauses that are bounded anyway: a job that is never given up has thousands of attempts, and 2.0**1024 is no number."""
 
@@ -94,13 +96,17 @@ class _Retry(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision:
         seconds = (
-            exception.seconds
+            min(max(0.0, exception.seconds), LONGEST_ASKED)
             if isinstance(exception, RetryLater)
             else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts, MOST_DOUBLINGS))
         )
         return RetryDecision(retry_at=NOW + timedelta(seconds=seconds))
 
 
+_TAKE_UP = (
+    "UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + %(tried)s, scheduled_at = now()"
+    " WHERE id = %(id)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM %(worker_id)s::bigint RETURNING id"
+)
 _FETCH = (
     "SELECT set_config('synchronous_commit', 'off', true), job.*"
     " FROM procrastinate_fetch_job_v2(%(queues)s::varchar[], %(worker_id)s) AS job"
@@ -148,6 +154,16 @@ class _JobManager(JobManager):
                 "UPDATE procrastinate_jobs SET attempts = attempts - 1 WHERE id = %(id)s", id=job.id
             )
         await super().retry_job(job, row["now"] + later, priority, queue, lock)
+
+    async def take_up(self, job: QueuedJob) -> bool:
+        """Have a job done again that nobody is at; False where another worker was faster: somebody may be at it now."""
+        tried = int(job.id not in self.not_yet)
+        self.not_yet.discard(job.id)
+        return bool(
+            await self.connector.execute_query_all_async(
+                _TAKE_UP, id=job.id, worker_id=job.worker_id, tried=tried
+            )
+        )
 
 
 class _Worker(Worker):
@@ -268,8 +284,7 @@ class JobWorker:
         manager, mine = self._manager, worker.in_hand
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
             if job.id not in mine:  # its own heartbeats may come late too
-                log.warning("stalled_job_rescued", job=job.task_name, job_id=job.id)
-                await manager.retry_job(job)
+                await self._take_up("stalled_job_rescued", job)
         if worker.worker_id is None:
             return
         # What this worker took and has no more in hand, because the end of it could not be recorded. One that has only
@@ -278,9 +293,12 @@ class JobWorker:
         dropped = {job.id: job for job in jobs if job.id not in worker.in_hand}
         for job in dropped.values():
             if job.id in self._without_hand:
-                log.warning("dropped_job_rescued", job=job.task_name, job_id=job.id)
-                await manager.retry_job(job)
+                await self._take_up("dropped_job_rescued", job)
         self._without_hand = set(dropped) - self._without_hand
+
+    async def _take_up(self, event: str, job: QueuedJob) -> None:
+        if await self._manager.take_up(job):
+            log.warning(event, job=job.task_name, job_id=job.id)
 
 
 async def _part(worker: _Worker, running: "asyncio.Task[None]") -> None:

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from common.contracts import Contract
-from common.database import Database, Row, Sql, Transaction, is_away
+from common.database import IN_THE_WAY, Database, Row, Sql, Transaction, is_away
 from common.messaging.envelope import Heard, parse
 from common.messaging.reactions import Reactions
 
@@ -113,25 +113,27 @@ class Retrier:
             due = await tx.all(
                 "SELECT id, account_id FROM due_dead_letters(%(consumer)s, 100)", {"consumer": self._consumer}
             )
-        for row in due:
-            await self._retry(row["account_id"], row["id"])
-        return len(due)
+        return sum([await self._retry(row["account_id"], row["id"]) for row in due])
 
-    async def _retry(self, account_id: UUID, letter_id: int) -> None:
+    async def _retry(self, account_id: UUID, letter_id: int) -> bool:
+        """False where somebody else is at it, or in the way: the next turn finds it again."""
         try:
             async with self._database.transaction(account_id) as tx:
                 letter = await _lock(tx, letter_id)
                 if letter is None:
-                    return
+                    return False
                 event = _event(letter)
                 tx.switch(account_id, event.meta)
                 await self._reactions.handle(event, tx)
                 await tx.execute("DELETE FROM dead_letters WHERE id = %(id)s", {"id": letter_id})
             log.info("dead_letter_healed", consumer=self._consumer, letter=letter_id)
+        except (*IN_THE_WAY, psycopg.errors.LockNotAvailable):
+            return False
         except Exception as error:
             if is_away(error):
                 raise
             await self._postpone(account_id, letter_id, repr(error))
+        return True
 
     async def _postpone(self, account_id: UUID, letter_id: int, error: str) -> None:
         async with self._database.transaction(account_id) as tx:

@@ -20,6 +20,7 @@ from common.operate import OperatorError
 Connection = psycopg.Connection[Any]
 
 PAGE = 200
+ROTATION_LOCK = 0x1697_8002
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,19 @@ def rotate(connection: Connection, path: Path) -> Rotation:
     """Put a new master key in force and wrap every data key with it. `connection` in autocommit.
 
     Run again after a crash it makes another key and wraps what was left. Earlier keys that wrap nothing are dropped, but for the
-    one before: a service may just be writing with it. Raises `OperatorError`.
+    one before: a service may just be writing with it. Raises `OperatorError`, also while another rotation runs: each would
+    write the file without the other's key, and what that had wrapped would be lost.
     """
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (ROTATION_LOCK,)).fetchone()
+    if row != (True,):
+        raise OperatorError("Another rotation of the master key is running; nothing was changed.")
+    try:
+        return _rotate(connection, path)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (ROTATION_LOCK,))
+
+
+def _rotate(connection: Connection, path: Path) -> Rotation:
     try:
         known = MasterKeys.parse(path.read_text())
     except (OSError, MasterKeyInvalid) as error:

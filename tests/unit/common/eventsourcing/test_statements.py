@@ -137,6 +137,7 @@ def test_a_percent_sign_is_no_parameter() -> None:
         (psycopg.errors.CannotConnectNow(), True),
         (psycopg.errors.TooManyConnections(), True),
         (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.LockNotAvailable(), True),
         (psycopg.errors.ConnectionFailure(), True),
         (ConnectionResetError(), True),
         (psycopg.errors.PipelineAborted("pipeline aborted"), False),

@@ -10,6 +10,7 @@ from common.eventsourcing.event import Meta
 from common.jobs.job import Job
 from common.jobs.worker import (
     FIRST_PAUSE,
+    LONGEST_ASKED,
     LONGEST_PAUSE,
     NOW,
     GiveUp,
@@ -114,6 +115,10 @@ async def test_an_attempt_that_takes_too_long_is_ended_and_counts_as_failed() ->
         (ValueError(), 30, LONGEST_PAUSE),
         (ValueError(), 5_000, LONGEST_PAUSE),
         (RetryLater("busy", 12.5), 30, 12.5),
+        (RetryLater("until a time, in seconds", 1.7e9), 0, LONGEST_ASKED),
+        (RetryLater("in milliseconds", 1.7e12), 0, LONGEST_ASKED),
+        (RetryLater("for ever", float("inf")), 0, LONGEST_ASKED),
+        (RetryLater("no number", float("nan")), 0, 0.0),
     ],
 )
 def test_pauses_grow_or_are_what_the_outside_asked_for(
