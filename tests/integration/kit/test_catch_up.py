@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -118,8 +119,12 @@ async def test_without_asking_it_would_miss_them(service_database: Databases) ->
             assert listener.scalar("SELECT count(*) FROM catch_up_requests") == 1
 
 
-async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases) -> None:
-    """The in-memory broker died with what was not heard yet; services start again against an empty one."""
+async def test_a_new_life_of_the_broker_is_caught_up(
+    service_database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The in-memory broker died with what was not heard yet; services start again against an empty one. One that asked
+    earlier and was stopped then holds up nobody."""
+    monkeypatch.setattr("common.messaging.catch_up.PATIENCE_SECONDS", 0.5)
     with (
         service_database("publisher") as speaking,
         service_database("planner") as listening,
@@ -140,6 +145,11 @@ async def test_a_new_life_of_the_broker_is_caught_up(service_database: Databases
                 await listener.stop()
                 for side in (speaker, listener):
                     side.broker = second
+                with psycopg.connect(speaking.owner) as connection:
+                    connection.execute(
+                        "INSERT INTO catch_ups (consumer, start_position, next_position, until_position)"
+                        " VALUES ('igny8.stopped', 1, 1, 10)"
+                    )
                 speaker.start("relay", "control", "source")
                 listener.start("consumer", "asks")
                 await eventually(lambda: sorted(listener.heard()) == speaker.said(), 150, what="it caught up")

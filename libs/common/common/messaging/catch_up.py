@@ -8,7 +8,9 @@ the cursor back to its start; the consumer's inbox drops what it knows.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -30,6 +32,10 @@ transaction (30 s by the session's time-outs) may have committed behind the cons
 SLICE_ROWS, SLICE_BYTES = 2_000, 2_000_000
 """Two slices fit into what the embedded broker remembers of one partition."""
 POLL_SECONDS = 0.25
+PATIENCE_SECONDS = 30.0
+"""How long a slice that its consumer does not take holds up the others: a service that was stopped takes none."""
+LATE_LOOK_SECONDS = 5.0
+LOOKS_AT_THE_END = 40
 IDLE_SECONDS = 1.0
 """How often each side looks whether there is a catch-up at all."""
 
@@ -61,6 +67,17 @@ async def ask(database: Database, producer: DirectProducer, beat: Callable[[], N
         await asyncio.sleep(IDLE_SECONDS)
 
 
+@dataclass
+class _Slice:
+    """Up to which position it reaches, when it was given, and where the topic's partitions ended once it was said."""
+
+    reached: int
+    at: float
+    ends: dict[TopicPartition, int] | None = None
+    looks: int = 0
+    look_at: float = 0.0
+
+
 class CatchUpSource:
     """The source's side of one service."""
 
@@ -69,6 +86,9 @@ class CatchUpSource:
         self._database = database
         self._kafka = kafka
         self._wake_relay = wake_relay
+        self._open: dict[str, _Slice] = {}
+        """What each consumer was given last and has not taken yet."""
+        self._given_at: dict[str, float] = {}
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Hear requests on the control topic; heard twice, the cursor goes back to its start, which harms nothing."""
@@ -97,16 +117,37 @@ class CatchUpSource:
         log.info("catch_up_begun", consumer=consumer, since=str(since))
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """The source's loop: one slice per waiting consumer, then wait until it was taken."""
+        """The source's loop: slice after slice, to each waiting consumer in turn.
+
+        One is on its way at a time, since the broker may forget what is more; but whoever does not take his for a while
+        holds up nobody else.
+        """
         while True:
             beat()
             async with self._database.transaction(None) as tx:
                 rows = await tx.all("SELECT consumer FROM catch_ups ORDER BY requested_at")
-            for row in rows:
-                await self._serve(row["consumer"], beat)
-            await asyncio.sleep(POLL_SECONDS if rows else IDLE_SECONDS)
+            waiting = [row["consumer"] for row in rows]
+            self._open = {consumer: given for consumer, given in self._open.items() if consumer in waiting}
+            late = monotonic() - PATIENCE_SECONDS
+            for consumer, given in list(self._open.items()):
+                beat()
+                if given.at < late and monotonic() < given.look_at:
+                    continue
+                given.look_at = monotonic() + LATE_LOOK_SECONDS
+                if await self._taken(consumer, given):
+                    del self._open[consumer]
+                    await self._end(consumer)
+            if all(given.at < late for given in self._open.values()):
+                ready = [consumer for consumer in waiting if consumer not in self._open]
+                if ready:
+                    await self._give(min(ready, key=lambda consumer: self._given_at.get(consumer, 0.0)))
+            if not waiting:
+                await asyncio.sleep(IDLE_SECONDS)
+            else:
+                unsaid = any(given.ends is None for given in self._open.values())
+                await asyncio.sleep(POLL_SECONDS / 5 if unsaid else POLL_SECONDS)
 
-    async def _serve(self, consumer: str, beat: Callable[[], None]) -> None:
+    async def _give(self, consumer: str) -> None:
         async with self._database.transaction(None) as tx:
             cursor = await tx.first(
                 "SELECT next_position, until_position,"
@@ -121,30 +162,35 @@ class CatchUpSource:
                 "UPDATE catch_ups SET next_position = %(next)s WHERE consumer = %(consumer)s",
                 {"consumer": consumer, "next": reached + 1},
             )
+        self._given_at[consumer] = monotonic()
+        self._open[consumer] = _Slice(reached, monotonic())
         self._wake_relay()
-        await self._until_taken(consumer, reached, beat)
+
+    async def _end(self, consumer: str) -> None:
+        """Of the whole catch-up, where its last slice was taken."""
         async with self._database.transaction(None) as tx:
             done = await tx.all(
                 "DELETE FROM catch_ups WHERE consumer = %(consumer)s AND next_position > until_position"
-                " RETURNING consumer",
+                " RETURNING until_position",
                 {"consumer": consumer},
             )
         if done:
-            log.info("catch_up_done", consumer=consumer, until=reached)
+            log.info("catch_up_done", consumer=consumer, until=done[0]["until_position"])
 
-    async def _until_taken(self, consumer: str, reached: int, beat: Callable[[], None]) -> None:
-        """Wait until the outbox has said the slice and the consumer's group has come to the topic's present end."""
-        while not await self._said(reached):
-            beat()
-            await asyncio.sleep(POLL_SECONDS / 5)
-        topic = events_topic(self._service)
-        ends = await end_offsets(self._kafka, topic)
-        while True:
-            beat()
-            committed = await committed_offsets(self._kafka, consumer, list(ends))
-            if all(committed.get(partition, 0) >= end for partition, end in ends.items() if end > 0):
-                return
-            await asyncio.sleep(POLL_SECONDS)
+    async def _taken(self, consumer: str, given: _Slice) -> bool:
+        """Whether the outbox has said the slice, and the consumer's group has come to where the topic then ended."""
+        if given.ends is None:
+            if not await self._said(given.reached):
+                return False
+            given.ends = await end_offsets(self._kafka, events_topic(self._service))
+        given.looks += 1
+        if (
+            given.looks % LOOKS_AT_THE_END == 0
+        ):  # in a broker's new life it may lie before what the old one had
+            now = await end_offsets(self._kafka, events_topic(self._service))
+            given.ends = {partition: min(end, now.get(partition, 0)) for partition, end in given.ends.items()}
+        committed = await committed_offsets(self._kafka, consumer, list(given.ends))
+        return all(committed.get(partition, 0) >= end for partition, end in given.ends.items() if end > 0)
 
     async def _said(self, reached: int) -> bool:
         async with self._database.transaction(None) as tx:
