@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -9,7 +10,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from common.contracts.base import events_topic
+from common.database import Database
 from common.ids import new_id
+from common.messaging.catch_up import LINGER_SECONDS, CatchUpSource
 
 from tests.parts.ports import eventually
 from tests.support import toy
@@ -65,8 +68,9 @@ async def speak(speaker: Side, padding: str, times: int) -> None:
 
 
 async def test_a_consumer_that_was_away_too_long_catches_up(
-    forgetful: Broker, service_database: Databases
+    forgetful: Broker, service_database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("common.messaging.catch_up.LINGER_SECONDS", 1.0)
     with service_database("publisher") as speaking, service_database("planner") as listening:
         async with two_sides(speaking, listening, forgetful) as (speaker, listener):
             speaker.start("relay", "control", "source")
@@ -155,3 +159,30 @@ async def test_a_new_life_of_the_broker_is_caught_up(
                 await eventually(lambda: sorted(listener.heard()) == speaker.said(), 150, what="it caught up")
                 await listener.stop()
                 await speaker.stop()
+
+
+async def test_a_gap_in_the_last_slice_is_filled_though_newer_events_were_heard(
+    toy_database: Database, toy_urls: ServiceUrls
+) -> None:
+    """What is asked for then begins at the consumer's newest event: the catch-up that is still there begins anew."""
+
+    def cursors() -> list[tuple[int, int]]:
+        with psycopg.connect(toy_urls.owner) as connection:
+            return connection.execute("SELECT start_position, next_position FROM catch_ups").fetchall()
+
+    account, counter = new_id(), new_id()
+    for _ in range(3):
+        await toy_database.run(account, lambda tx: toy.count(tx, counter, toy.Count(2)))
+    source = CatchUpSource("publisher", toy_database, "", lambda: None)
+    await source._begin("a.consumer", datetime(2026, 1, 1, tzinfo=UTC))
+    ((first, _),) = cursors()
+    await source._give("a.consumer")
+    assert not await source._is_over("a.consumer", LINGER_SECONDS - 1)
+    async with toy_database.transaction(account) as tx:
+        newest = await tx.scalar("SELECT max(recorded_at) FROM events")
+    await source._begin("a.consumer", newest)
+    assert cursors() == [(first, first)]
+    assert await source._is_over("a.consumer", LINGER_SECONDS - 1), "the slice is, the catch-up is not"
+    await source._give("a.consumer")
+    assert await source._is_over("a.consumer", LINGER_SECONDS)
+    assert cursors() == []

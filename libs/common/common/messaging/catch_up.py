@@ -35,6 +35,8 @@ POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 30.0
 """How long a slice that its consumer does not take holds up the others: a service that was stopped takes none."""
 LATE_LOOK_SECONDS = 5.0
+LINGER_SECONDS = 10.0
+"""How long a catch-up stays after its last slice was taken: a gap in that one is asked for within about two seconds."""
 LOOKS_AT_THE_END = 40
 IDLE_SECONDS = 1.0
 """How often each side looks whether there is a catch-up at all."""
@@ -76,6 +78,7 @@ class _Slice:
     ends: dict[TopicPartition, int] | None = None
     looks: int = 0
     look_at: float = 0.0
+    taken_at: float | None = None
 
 
 class CatchUpSource:
@@ -134,10 +137,11 @@ class CatchUpSource:
                 if given.at < late and monotonic() < given.look_at:
                     continue
                 given.look_at = monotonic() + LATE_LOOK_SECONDS
-                if await self._taken(consumer, given):
+                if given.taken_at is None and await self._taken(consumer, given):
+                    given.taken_at = monotonic()
+                if given.taken_at is not None and await self._is_over(consumer, monotonic() - given.taken_at):
                     del self._open[consumer]
-                    await self._end(consumer)
-            if all(given.at < late for given in self._open.values()):
+            if all(given.at < late or given.taken_at is not None for given in self._open.values()):
                 ready = [consumer for consumer in waiting if consumer not in self._open]
                 if ready:
                     await self._give(min(ready, key=lambda consumer: self._given_at.get(consumer, 0.0)))
@@ -166,16 +170,24 @@ class CatchUpSource:
         self._open[consumer] = _Slice(reached, monotonic())
         self._wake_relay()
 
-    async def _end(self, consumer: str) -> None:
-        """Of the whole catch-up, where its last slice was taken."""
+    async def _is_over(self, consumer: str, since: float) -> bool:
+        """Whether a slice that was taken `since` seconds ago is over, and with the last one the catch-up, a little later.
+
+        What the broker forgot of the last slice is asked for from the consumer's newest event on; as long as the catch-up
+        is there, that sends it back to its start.
+        """
         async with self._database.transaction(None) as tx:
-            done = await tx.all(
-                "DELETE FROM catch_ups WHERE consumer = %(consumer)s AND next_position > until_position"
-                " RETURNING until_position",
+            cursor = await tx.first(
+                "SELECT next_position > until_position AS last FROM catch_ups WHERE consumer = %(consumer)s FOR UPDATE",
                 {"consumer": consumer},
             )
-        if done:
-            log.info("catch_up_done", consumer=consumer, until=done[0]["until_position"])
+            if cursor is None or not cursor["last"]:
+                return True
+            if since < LINGER_SECONDS:
+                return False
+            await tx.execute("DELETE FROM catch_ups WHERE consumer = %(consumer)s", {"consumer": consumer})
+        log.info("catch_up_done", consumer=consumer)
+        return True
 
     async def _taken(self, consumer: str, given: _Slice) -> bool:
         """Whether the outbox has said the slice, and the consumer's group has come to where the topic then ended."""
