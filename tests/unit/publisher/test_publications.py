@@ -102,7 +102,13 @@ class TestRequests:
         given(PUBLICATION)(*OUT, gone, requested).when(RECORD_POST).then(post_published())
 
     def test_nothing_is_done_without_a_request(self) -> None:
-        for command in (RetryPublication(), ChooseTarget("x"), StartPost(), RECORD_POST, RecordUnpublished()):
+        for command in (
+            RetryPublication(),
+            ChooseTarget("x"),
+            StartPost(),
+            RECORD_POST,
+            RecordUnpublished(1),
+        ):
             given(PUBLICATION)().when(command).then_refused(PublicationNotFound)
         assert given(PUBLICATION)(CHOSEN).state == PUBLICATION.initial
 
@@ -211,6 +217,21 @@ class TestOutcome:
 
     def test_it_is_taken_back_once(self) -> None:
         gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
-        given(PUBLICATION)(*OUT).when(RecordUnpublished()).then(gone)
-        given(PUBLICATION)(*OUT, gone).when(RecordUnpublished()).then_nothing()
-        given(PUBLICATION)(REQUESTED).when(RecordUnpublished()).then_refused(PublicationStatusConflict)
+        given(PUBLICATION)(*OUT).when(RecordUnpublished(1)).then(gone)
+        given(PUBLICATION)(*OUT, gone).when(RecordUnpublished(1)).then_nothing()
+        given(PUBLICATION)(REQUESTED, FAILED).when(RecordUnpublished(1)).then_refused(
+            PublicationStatusConflict
+        )
+
+    def test_what_is_out_is_taken_back_also_when_its_successor_failed(self) -> None:
+        gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
+        past = (*OUT, REQUESTED_NEWER, FAILED)
+        given(PUBLICATION)(*past).when(RecordUnpublished(1)).then(gone)
+
+    def test_nothing_is_taken_back_while_it_is_on_its_way(self) -> None:
+        for past in ((REQUESTED,), (*OUT, REQUESTED_NEWER)):
+            given(PUBLICATION)(*past).when(RecordUnpublished(1)).then_refused(PublicationStatusConflict)
+
+    def test_a_newer_version_that_went_out_meanwhile_stays(self) -> None:
+        past = (*OUT, REQUESTED_NEWER, post_published(2, OTHER_RUN))
+        given(PUBLICATION)(*past).when(RecordUnpublished(1)).then_refused(PublicationStatusConflict)

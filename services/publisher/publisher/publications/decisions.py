@@ -14,6 +14,7 @@ from publisher.publications.events import (
     MediumUploaded,
     NotRequested,
     Order,
+    Post,
     PostPublished,
     PostStarted,
     PostUnpublished,
@@ -126,7 +127,9 @@ class FailPublication:
 
 @dataclass(frozen=True)
 class RecordUnpublished:
-    """The site does not show the post any more."""
+    """The site does not show the post any more, which showed `version` of the article when it was taken down."""
+
+    version: int
 
 
 PublicationCommand = (
@@ -186,8 +189,8 @@ def decide(command: PublicationCommand, state: PublicationState) -> Sequence[Pub
             return [] if told else [SendingEnded(key=key, at=at)]
         case FailPublication():
             return _fail(command, state)
-        case RecordUnpublished():
-            return _unpublish(state)
+        case RecordUnpublished(version):
+            return _unpublish(version, state)
     assert_never(command)
 
 
@@ -254,18 +257,30 @@ def _fail(command: FailPublication, publication: Publication) -> Sequence[Public
     ]
 
 
-def _unpublish(publication: Publication) -> Sequence[PublicationEvent]:
+def _unpublish(version: int, publication: Publication) -> Sequence[PublicationEvent]:
     if publication.status == "unpublished":
         return []
-    if publication.post is None:
-        raise PublicationStatusConflict("Nothing of this article is published yet.")
+    post = require_takeable(publication)
+    if post.version != version:
+        raise PublicationStatusConflict("A newer version went out in the meantime; take that one back.")
     return [
         PostUnpublished(
             content_id=publication.order.content_id,
-            version=publication.post.version,
+            version=version,
             site_id=publication.order.site_id,
         )
     ]
+
+
+def require_takeable(publication: Publication) -> Post:
+    """The post that can be taken back. Raises `PublicationStatusConflict`."""
+    if publication.status == "requested":
+        raise PublicationStatusConflict(
+            "This article is on its way to its site; take it back when it is there."
+        )
+    if publication.post is None:
+        raise PublicationStatusConflict("Nothing of this article is published yet.")
+    return publication.post
 
 
 PUBLICATION: Decider[PublicationState, PublicationCommand] = Decider(

@@ -97,7 +97,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     remedy=remedy,
                 )
             case PostUnpublished():
-                await change_rows(sql, publications, fact, [id], status="unpublished", published_version=None)
+                await change_rows(
+                    sql, publications, fact, [id], status="unpublished", published_version=None, **_NO_ERROR
+                )
             case _:
                 pass  # steps on the way; the next fact that shows brings the row up to its version
 
