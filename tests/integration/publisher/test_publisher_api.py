@@ -107,6 +107,19 @@ async def test_it_is_taken_back_only_where_it_was_published(publisher: Parts, te
     assert _page(shown).exists()
 
 
+async def test_what_was_deleted_at_its_site_is_taken_back(publisher: Parts, tenant: Tenant) -> None:
+    content_id = new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await publisher.work()
+    folder = publisher.runtime.settings.publish_folder
+    assert folder is not None
+    (record,) = folder.rglob(".igny8/post/*.json")
+    record.unlink()
+    path = f"/publisher/publications/{content_id}/"
+    gone = await publisher.call(tenant, "POST", f"{path}unpublish/")
+    assert gone.json()["data"]["status"] == "unpublished"
+
+
 async def test_a_new_site_has_a_folder_that_can_be_tested(publisher: Parts, tenant: Tenant) -> None:
     listed = (await publisher.call(tenant, "GET", "/integration/integrations/")).json()
     Success[Listed[IntegrationOut]].model_validate(listed)

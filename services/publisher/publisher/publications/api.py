@@ -125,7 +125,8 @@ async def unpublish(content_id: UUID, caller: Caller, runtime: Runtime) -> Answe
                 )
             await opened.target.unpublish_post(post.external_id)
     except TargetError as error:
-        raise SiteRefused(f"{error.message}. {error.remedy}", code=error.code) from error
+        if error.code != "gone":
+            raise SiteRefused(f"{error.message}. {error.remedy}", code=error.code) from error
 
     async def record(tx: Transaction) -> dict[str, Any]:
         await tx.handle(PUBLICATION, content_id, RecordUnpublished(post.version))
