@@ -1172,6 +1172,15 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_PUBLISHING}::TestALostRequest::test_that_never_arrives_is_sent_again_by_one_of_two",
     ),
     Defect(
+        "moved-site-not-asked",
+        ONE_POST,
+        "a site whose address was corrected gets every article a second time",
+        "services/publisher/publisher/publications/events.py",
+        "look_first=state.look_first or moved)",
+        "look_first=False)",
+        f"{_PUBLISHING}::TestASiteThatMoved::test_has_what_it_had_under_its_old_address",
+    ),
+    Defect(
         "unknown-outcome-sent-again",
         ONE_POST,
         "an answer that did not come is taken for a refusal",

@@ -20,7 +20,7 @@ from publisher.adapters.folder import FolderTarget
 from publisher.adapters.target import PublishTarget, TargetError
 from publisher.adapters.wordpress import WordPressTarget
 from publisher.integrations.decisions import INTEGRATION, integration_id_of
-from publisher.integrations.events import Integration
+from publisher.integrations.events import Integration, IntegrationState
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def opener(runtime: RuntimeOf) -> OpenTarget:
             await opened.target.aclose()
 
     return open_target
+
+
+def name_of(integration: IntegrationState) -> str:
+    """The name of the place where a site publishes; of a folder, which its installation knows, only how it begins."""
+    if isinstance(integration, Integration) and integration.platform == "wordpress":
+        return f"wordpress:{integration.url.rstrip('/')}"
+    return "folder:"
 
 
 def remove_pages(runtime: RuntimeOf) -> Forget:
@@ -96,7 +103,7 @@ async def _wordpress(runtime: RuntimeOf, account_id: UUID, integration: Integrat
         guard=guard,
         settle_seconds=runtime.settings.site_settle_seconds,
     )
-    return Opened(f"wordpress:{integration.url.rstrip('/')}", target)
+    return Opened(name_of(integration), target)
 
 
 def _folder(runtime: RuntimeOf, place: Path, title: str) -> Opened:

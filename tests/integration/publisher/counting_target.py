@@ -24,6 +24,7 @@ class CountingTarget:
     """`posts` and `media` by key, one entry for each that was made: a second one is a duplicate."""
 
     settle_seconds: float = 0.0
+    name: str = "folder:/counting"
     posts: list[tuple[str, PostFields]] = field(default_factory=list)
     media: list[tuple[str, MediumFields]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -67,7 +68,10 @@ class CountingTarget:
     async def update_post(self, external_id: str, post: PostFields) -> ExternalPost:
         self._called("update_post")
         key = external_id.removeprefix("post-")
-        (index,) = (n for n, (known, _) in enumerate(self.posts) if known == key)
+        there = [n for n, (known, _) in enumerate(self.posts) if known == key]
+        if not there:
+            raise TargetError("gone", "it is not there any more", "Publish it anew.")
+        (index,) = there
         self.posts[index] = (key, post)
         return self._post(key)
 
@@ -80,7 +84,7 @@ class CountingTarget:
 
     @asynccontextmanager
     async def open(self, account_id: UUID, site_id: UUID) -> AsyncIterator[Opened]:
-        yield Opened("counting", self)
+        yield Opened(self.name, self)
 
     def _called(self, name: str) -> None:
         self.calls.append(name)

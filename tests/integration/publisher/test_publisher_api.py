@@ -1,5 +1,7 @@
 """The publisher's routes on a real PostgreSQL, publishing into a real folder."""
 
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from common.api.answers import Listed, Success
@@ -35,6 +37,10 @@ class OnePassword:
         return "abcd efgh"
 
 
+def _page(shown: Any) -> Path:
+    return Path(unquote(urlsplit(shown["data"]["external_url"]).path))
+
+
 async def test_a_site_publishes_into_its_folder_and_takes_back(publisher: Parts, tenant: Tenant) -> None:
     content_id = new_id()
     await publisher.hear(tenant, await ready(publisher, tenant, content_id))
@@ -45,8 +51,7 @@ async def test_a_site_publishes_into_its_folder_and_takes_back(publisher: Parts,
     assert (shown["data"]["status"], shown["data"]["published_version"]) == ("published", 1)
     folder = publisher.runtime.settings.publish_folder
     assert folder is not None
-    page = unquote(urlsplit(shown["data"]["external_url"]).path)
-    assert page.startswith(str(folder))
+    assert _page(shown).is_relative_to(folder)
     listed = (await publisher.call(tenant, "GET", "/publisher/publications/", status="published")).json()
     Success[Listed[PublicationOut]].model_validate(listed)
     assert listed["data"]["count"] == 1
@@ -60,6 +65,59 @@ async def test_a_site_publishes_into_its_folder_and_takes_back(publisher: Parts,
     assert await publisher.work() == 1, "approved again, it goes out again"
     again = (await publisher.call(tenant, "GET", path)).json()["data"]
     assert (again["status"], again["external_id"]) == ("published", shown["data"]["external_id"])
+
+
+async def test_what_is_out_is_taken_back_at_its_site_unless_a_newer_version_is_on_its_way(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    content_id = new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await publisher.work()
+    path = f"/publisher/publications/{content_id}/"
+    page = _page((await publisher.call(tenant, "GET", path)).json())
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id, version=2))
+    refused = await publisher.call(tenant, "POST", f"{path}unpublish/")
+    assert (refused.status_code, refused.json()["error_code"]) == (409, "INVALID_TRANSITION")
+    assert page.exists()
+
+    (job,) = await publisher.due()
+    publish, *_ = publisher.handlers
+    assert publish.give_up is not None
+    await publish.give_up(publisher.attempt(job), RuntimeError("disk full"))
+    shown = (await publisher.call(tenant, "POST", f"{path}unpublish/")).json()["data"]
+    assert (shown["status"], shown["error"]) == ("unpublished", None)
+    assert not page.exists()
+
+
+async def test_it_is_taken_back_only_where_it_was_published(publisher: Parts, tenant: Tenant) -> None:
+    publisher.runtime.secrets = OnePassword()
+    content_id = new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await publisher.work()
+    secret = SecretRef(secret_id=new_id(), version=1)
+    await publisher.hear(
+        tenant, SiteWordPressConfigured(site_id=tenant.site, url=WORDPRESS, username="ann", secret=secret)
+    )
+    path = f"/publisher/publications/{content_id}/"
+    refused = await publisher.call(tenant, "POST", f"{path}unpublish/")
+    assert (refused.status_code, refused.json()["error_code"]) == (409, "INVALID_TRANSITION")
+    shown = (await publisher.call(tenant, "GET", path)).json()
+    assert shown["data"]["target"].removeprefix("folder:") in refused.json()["error"]
+    assert shown["data"]["status"] == "published"
+    assert _page(shown).exists()
+
+
+async def test_what_was_deleted_at_its_site_is_taken_back(publisher: Parts, tenant: Tenant) -> None:
+    content_id = new_id()
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    await publisher.work()
+    folder = publisher.runtime.settings.publish_folder
+    assert folder is not None
+    (record,) = folder.rglob(".igny8/post/*.json")
+    record.unlink()
+    path = f"/publisher/publications/{content_id}/"
+    gone = await publisher.call(tenant, "POST", f"{path}unpublish/")
+    assert gone.json()["data"]["status"] == "unpublished"
 
 
 async def test_a_new_site_has_a_folder_that_can_be_tested(publisher: Parts, tenant: Tenant) -> None:

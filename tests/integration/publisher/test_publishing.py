@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from common.contracts.gateway import SecretRef, SiteWordPressConfigured
 from common.contracts.publisher import ContentPublished, PublishFailed
 from common.contracts.writer import ContentReadyToPublish, ImageType, PublishImage, TermItem
 from common.database import Database
@@ -379,6 +380,117 @@ async def test_a_newer_version_updates_the_same_post(publisher: Parts, tenant: T
     assert post.title.endswith("version 2")
     assert len(target.media) == 2, "the images did not change"
     assert [said.version for said in await publisher.said(tenant, ContentPublished)] == [1, 2]
+
+
+class TestASiteThatMoved:
+    """Its target has another name: an address that was corrected, or a place where nothing of ours is yet."""
+
+    async def publish(
+        self, publisher: Parts, tenant: Tenant, content_id: UUID, target: CountingTarget, version: int
+    ) -> None:
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id, version=version))
+        await run_until_done(publisher, target)
+
+    async def test_has_what_it_had_under_its_old_address(self, publisher: Parts, tenant: Tenant) -> None:
+        target, content_id = CountingTarget(name="wordpress:http://blog.example"), new_id()
+        await self.publish(publisher, tenant, content_id, target, 1)
+        target.name = "wordpress:https://blog.example"
+        await self.publish(publisher, tenant, content_id, target, 2)
+        ((_, post),) = target.posts
+        assert post.title.endswith("version 2")
+        assert len(target.media) == 2
+        assert [said.version for said in await publisher.said(tenant, ContentPublished)] == [1, 2]
+
+    async def test_is_still_sent_what_was_on_its_way_to_its_old_address(
+        self, publisher: Parts, tenant: Tenant
+    ) -> None:
+        target, clock, content_id = CountingTarget(settle_seconds=60.0), Clock(), new_id()
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+        (job,) = await publisher.due()
+        create, on_its_way = target.create_post, []
+
+        async def killed(post: PostFields, *, key: str) -> ExternalPost:
+            on_its_way.append((key, post))
+            raise Killed
+
+        target.create_post = killed  # type: ignore[method-assign]
+        publish = handler(publisher, target, clock)
+        with pytest.raises(Killed):
+            await publish.run(publisher.attempt(job))
+        target.create_post = create  # type: ignore[method-assign]
+        target.name = "wordpress:https://blog.example"
+        with pytest.raises(NotYet):
+            await publish.run(publisher.attempt(job, 2))
+        target.posts += on_its_way
+        clock.go_on(60)
+        await publish.run(publisher.attempt(job, 3))
+        assert (len(target.posts), len(target.media)) == (1, 2)
+
+    async def test_makes_nothing_twice_whenever_it_is_killed(self, publisher: Parts, tenant: Tenant) -> None:
+        for step in range(9):
+            old, new, content_id = CountingTarget(), CountingTarget(name="wordpress:https://b"), new_id()
+            await self.publish(publisher, tenant, content_id, old, 1)
+            await publisher.hear(tenant, await ready(publisher, tenant, content_id, version=2))
+            database = cast(Database, KilledAt(publisher.database, step, after=True))
+            publish = jobs.handler(database, publisher.runtime.objects, new.open, Clock())
+            assert await run_until_done(publisher, new, publish) == 2, "killed once"
+            for target in (old, new):
+                assert (keys(target.posts), len(target.media)) == ([str(content_id)], 2), step
+
+    async def test_gets_what_is_out_elsewhere_when_it_is_asked_for_again(
+        self, publisher: Parts, tenant: Tenant
+    ) -> None:
+        folder, blog = CountingTarget(), CountingTarget(name="wordpress:https://blog.example")
+        content_id = new_id()
+        await self.publish(publisher, tenant, content_id, folder, 1)
+        secret = SecretRef(secret_id=new_id(), version=1)
+        url = "https://blog.example/"
+        await publisher.hear(
+            tenant, SiteWordPressConfigured(site_id=tenant.site, url=url, username="ann", secret=secret)
+        )
+        await self.publish(publisher, tenant, content_id, blog, 1)
+        assert keys(blog.posts) == [str(content_id)]
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+        assert not await publisher.due(), "it is there now"
+        assert len(await publisher.said(tenant, ContentPublished)) == 3
+
+
+async def test_a_post_that_was_deleted_at_its_site_is_made_anew(publisher: Parts, tenant: Tenant) -> None:
+    target, content_id = CountingTarget(), new_id()
+    for version in (1, 2):
+        target.posts.clear()
+        await publisher.hear(tenant, await ready(publisher, tenant, content_id, version=version))
+        assert await run_until_done(publisher, target) == 1
+    ((_, post),) = target.posts
+    assert post.title.endswith("version 2")
+    assert len(target.media) == 2, "they were not deleted"
+
+
+async def test_a_version_that_fails_leaves_the_newer_one_to_the_next_job(
+    publisher: Parts, tenant: Tenant
+) -> None:
+    target, content_id = CountingTarget(), new_id()
+    newer = await ready(publisher, tenant, content_id, version=2)
+    await publisher.hear(tenant, await ready(publisher, tenant, content_id))
+    (job,) = await publisher.due()
+    create = target.create_post
+
+    async def no(post: Any, *, key: str) -> Any:
+        await publisher.hear(tenant, newer)
+        raise refused(retryable=False)
+
+    target.create_post = no  # type: ignore[method-assign]
+    publish = handler(publisher, target)
+    with pytest.raises(GiveUp) as gave_up:
+        await publish.run(publisher.attempt(job))
+    assert publish.give_up is not None
+    await publish.give_up(publisher.attempt(job), gave_up.value)
+    await publisher.done(job)
+    assert not await publisher.said(tenant, PublishFailed)
+    target.create_post = create  # type: ignore[method-assign]
+    await run_until_done(publisher, target)
+    ((_, post),) = target.posts
+    assert post.title.endswith("version 2")
 
 
 async def test_a_version_ordered_while_the_older_goes_out_follows_in_the_same_job(

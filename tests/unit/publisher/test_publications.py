@@ -1,5 +1,6 @@
 """Publications: every request answered, every step once, the newest version counts."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from publisher.publications.decisions import (
     FailPublication,
     PublicationNotFound,
     PublicationStatusConflict,
+    RecordGone,
     RecordMedium,
     RecordPost,
     RecordTerm,
@@ -23,6 +25,7 @@ from publisher.publications.decisions import (
     StartPost,
 )
 from publisher.publications.events import (
+    PostGone,
     PostUnpublished,
     Publication,
     PublicationConfirmed,
@@ -60,6 +63,7 @@ from tests.unit.publisher.publication_facts import (
 )
 
 OUT = (REQUESTED, CHOSEN, POST_STARTED, post_published())
+FOLDER, BLOG = "folder:", "wordpress:https://blog.example"
 RECORD_POST = RecordPost(1, "p1", "https://site/p1")
 
 
@@ -71,15 +75,15 @@ def state_of(*events: Any) -> Publication:
 
 class TestRequests:
     def test_the_first_is_taken_once(self) -> None:
-        given(PUBLICATION)().when(RequestPublication(FIRST, ORDER)).then(REQUESTED)
-        given(PUBLICATION)(REQUESTED).when(RequestPublication(FIRST, ORDER)).then_nothing()
+        given(PUBLICATION)().when(RequestPublication(FIRST, ORDER, FOLDER)).then(REQUESTED)
+        given(PUBLICATION)(REQUESTED).when(RequestPublication(FIRST, ORDER, FOLDER)).then_nothing()
 
     def test_a_newer_version_takes_its_place(self) -> None:
-        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, NEWER)).then(REQUESTED_NEWER)
+        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, NEWER, FOLDER)).then(REQUESTED_NEWER)
         assert state_of(*OUT, REQUESTED_NEWER).status == "requested"
 
     def test_an_older_version_does_not(self) -> None:
-        given(PUBLICATION)(REQUESTED_NEWER).when(RequestPublication(FIRST, ORDER)).then_nothing()
+        given(PUBLICATION)(REQUESTED_NEWER).when(RequestPublication(FIRST, ORDER, FOLDER)).then_nothing()
 
     def test_what_is_out_is_confirmed_once_to_each_request(self) -> None:
         again = msgspec.structs.replace(ORDER, run_id=OTHER_RUN)
@@ -92,17 +96,31 @@ class TestRequests:
             external_url="https://site/p1",
             run_id=OTHER_RUN,
         )
-        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, again)).then(confirmed)
-        given(PUBLICATION)(*OUT, confirmed).when(RequestPublication(SECOND, again)).then_nothing()
+        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, again, FOLDER)).then(confirmed)
+        given(PUBLICATION)(*OUT, confirmed).when(RequestPublication(SECOND, again, FOLDER)).then_nothing()
+
+    def test_what_is_out_elsewhere_is_published_here(self) -> None:
+        requested = msgspec.structs.replace(REQUESTED, request_id=SECOND)
+        given(PUBLICATION)(*OUT).when(RequestPublication(SECOND, ORDER, BLOG)).then(requested)
+        there = (*OUT, requested, TargetChosen(target=f"{BLOG}2"), POST_STARTED, post_published())
+        third = msgspec.structs.replace(REQUESTED, request_id=OTHER_RUN)
+        for target in (BLOG, FOLDER):
+            given(PUBLICATION)(*there).when(RequestPublication(OTHER_RUN, ORDER, target)).then(third)
 
     def test_what_was_taken_back_is_published_again(self) -> None:
         gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
         requested = msgspec.structs.replace(REQUESTED, request_id=SECOND)
-        given(PUBLICATION)(*OUT, gone).when(RequestPublication(SECOND, ORDER)).then(requested)
+        given(PUBLICATION)(*OUT, gone).when(RequestPublication(SECOND, ORDER, FOLDER)).then(requested)
         given(PUBLICATION)(*OUT, gone, requested).when(RECORD_POST).then(post_published())
 
     def test_nothing_is_done_without_a_request(self) -> None:
-        for command in (RetryPublication(), ChooseTarget("x"), StartPost(), RECORD_POST, RecordUnpublished()):
+        for command in (
+            RetryPublication(),
+            ChooseTarget("x"),
+            StartPost(),
+            RECORD_POST,
+            RecordUnpublished(1),
+        ):
             given(PUBLICATION)().when(command).then_refused(PublicationNotFound)
         assert given(PUBLICATION)(CHOSEN).state == PUBLICATION.initial
 
@@ -112,15 +130,24 @@ class TestSteps:
         given(PUBLICATION)(REQUESTED).when(ChooseTarget("folder:/site")).then(CHOSEN)
         given(PUBLICATION)(REQUESTED, CHOSEN).when(ChooseTarget("folder:/site")).then_nothing()
 
-    def test_another_target_knows_nothing_of_the_first(self) -> None:
-        past = (REQUESTED, CHOSEN, ENSURED, MEDIUM_STARTED, MEDIUM_UPLOADED, POST_STARTED, post_published())
-        state = state_of(*past, TargetChosen(target="wordpress:https://blog.example"))
-        assert (dict(state.terms), dict(state.media), state.started, state.post) == (
-            {},
-            {},
-            {},
-            None,
-        )
+    def test_another_target_is_asked_for_what_was_placed_or_is_on_its_way(self) -> None:
+        past = (REQUESTED, CHOSEN, ENSURED, MEDIUM_STARTED, MEDIUM_UPLOADED, POST_STARTED)
+        for moved in (TargetChosen(target=BLOG),), (TargetChosen(target=BLOG), CHOSEN):
+            state = state_of(*past, *moved)
+            assert (dict(state.terms), dict(state.media), state.post) == ({}, {}, None)
+            assert dict(state.started) == {POST: None}
+            assert state.look_first
+        assert not state_of(*past).look_first
+
+    def test_what_was_deleted_at_its_site_is_looked_for_and_made_anew(self) -> None:
+        gone = PostGone(external_id="p1")
+        past = (REQUESTED, CHOSEN, ENSURED, MEDIUM_UPLOADED, POST_STARTED, post_published(), REQUESTED_NEWER)
+        given(PUBLICATION)(*past).when(RecordGone("p1")).then(gone)
+        given(PUBLICATION)(*past).when(RecordGone("p0")).then_nothing()
+        given(PUBLICATION)(*past, gone).when(RecordGone("p1")).then_nothing()
+        given(PUBLICATION)(*past, gone).when(StartPost()).then(POST_STARTED)
+        state = state_of(*past, gone)
+        assert (state.terms, state.media, state.look_first) == ({}, {}, True)
 
     def test_a_term_is_recorded_once(self) -> None:
         given(PUBLICATION)(REQUESTED).when(RecordTerm(TERM, "t1")).then(ENSURED)
@@ -199,10 +226,15 @@ class TestOutcome:
         assert state_of(*OUT, REQUESTED_NEWER, done).status == "published"
 
     def test_a_failure_is_said_once_with_its_run(self) -> None:
-        command = FailPublication("wrong_password", "401", "Enter it again.")
+        command = FailPublication("wrong_password", "401", "Enter it again.", 1)
         given(PUBLICATION)(REQUESTED).when(command).then(FAILED)
         given(PUBLICATION)(REQUESTED, FAILED).when(command).then_nothing()
         given(PUBLICATION)(*OUT).when(command).then_nothing()
+
+    def test_only_the_version_that_was_tried_fails(self) -> None:
+        tried = FailPublication("wrong_password", "401", "Enter it again.", 2)
+        given(PUBLICATION)(REQUESTED).when(tried).then_nothing()
+        given(PUBLICATION)(REQUESTED).when(replace(tried, version=None)).then(FAILED)
 
     def test_a_failed_one_is_tried_again_once(self) -> None:
         given(PUBLICATION)(REQUESTED, FAILED).when(RetryPublication()).then(PublicationRetried())
@@ -211,6 +243,21 @@ class TestOutcome:
 
     def test_it_is_taken_back_once(self) -> None:
         gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
-        given(PUBLICATION)(*OUT).when(RecordUnpublished()).then(gone)
-        given(PUBLICATION)(*OUT, gone).when(RecordUnpublished()).then_nothing()
-        given(PUBLICATION)(REQUESTED).when(RecordUnpublished()).then_refused(PublicationStatusConflict)
+        given(PUBLICATION)(*OUT).when(RecordUnpublished(1)).then(gone)
+        given(PUBLICATION)(*OUT, gone).when(RecordUnpublished(1)).then_nothing()
+        given(PUBLICATION)(REQUESTED, FAILED).when(RecordUnpublished(1)).then_refused(
+            PublicationStatusConflict
+        )
+
+    def test_what_is_out_is_taken_back_also_when_its_successor_failed(self) -> None:
+        gone = PostUnpublished(content_id=CONTENT, version=1, site_id=SITE)
+        past = (*OUT, REQUESTED_NEWER, FAILED)
+        given(PUBLICATION)(*past).when(RecordUnpublished(1)).then(gone)
+
+    def test_nothing_is_taken_back_while_it_is_on_its_way(self) -> None:
+        for past in ((REQUESTED,), (*OUT, REQUESTED_NEWER)):
+            given(PUBLICATION)(*past).when(RecordUnpublished(1)).then_refused(PublicationStatusConflict)
+
+    def test_a_newer_version_that_went_out_meanwhile_stays(self) -> None:
+        past = (*OUT, REQUESTED_NEWER, post_published(2, OTHER_RUN))
+        given(PUBLICATION)(*past).when(RecordUnpublished(1)).then_refused(PublicationStatusConflict)

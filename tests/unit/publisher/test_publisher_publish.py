@@ -11,7 +11,7 @@ from common.eventsourcing.event import Event, Meta, Recorded
 from common.ids import new_id
 from publisher.app import SERVICE
 from publisher.integrations.events import PublishAsked
-from publisher.publications.events import PostUnpublished, PublicationConfirmed
+from publisher.publications.events import PostGone, PostUnpublished, PublicationConfirmed
 from publisher.publish import publish
 
 from tests.unit.publisher.publication_facts import (
@@ -76,6 +76,7 @@ def test_a_failure_says_what_to_do() -> None:
         (ENSURED, None),
         (MEDIUM_STARTED, None),
         (MEDIUM_UPLOADED, None),
+        (PostGone(external_id="p1"), None),
     ],
 )
 def test_each_fact_has_its_contract(event: Event, contract: type[Contract] | None) -> None:

@@ -152,7 +152,10 @@ class OutcomeUnknown(TargetError):
 
 
 class PublishTarget(Protocol):
-    """Where articles go. Every method but `check` raises `TargetError`, and `OutcomeUnknown` where it writes."""
+    """Where articles go. Every method but `check` raises `TargetError`, and `OutcomeUnknown` where it writes.
+
+    The code `gone` means that the object of the given id is not there any more.
+    """
 
     @property
     def settle_seconds(self) -> float:

@@ -180,16 +180,20 @@ class WordPressTarget:
 
     async def update_post(self, external_id: str, post: PostFields) -> ExternalPost:
         """Replace every field; the mark of its key stays."""
-        path = f"{_POSTS}/{int(external_id)}"
-        old = await self._api.read(path, {"context": "edit", "_fields": "content.raw"})
-        mark = _MARK.search(old["content"]["raw"])
-        return _post(
-            await self._api.write(path, json=await self._post_body(post, mark.group() if mark else ""))
-        )
+        body = await self._post_body(post, await self._mark_of(external_id) or "")
+        return _post(await self._api.write(f"{_POSTS}/{int(external_id)}", json=body))
 
     async def unpublish_post(self, external_id: str) -> ExternalPost:
-        """Make it a draft."""
+        """Make it a draft, if it is one of ours."""
+        if await self._mark_of(external_id) is None:
+            raise problem("not_ours", f"post {external_id} of this site does not carry our mark")
         return _post(await self._api.write(f"{_POSTS}/{int(external_id)}", json={"status": "draft"}))
+
+    async def _mark_of(self, external_id: str) -> str | None:
+        path = f"{_POSTS}/{int(external_id)}"
+        post = await self._api.read(path, {"context": "edit", "_fields": "content.raw"})
+        mark = _MARK.search(post["content"]["raw"])
+        return mark.group() if mark else None
 
     async def _rights(self) -> tuple[str, ...]:
         me = await self._api.read("/wp/v2/users/me", {"context": "edit", "_fields": "capabilities"})

@@ -49,6 +49,7 @@ REMEDIES: Mapping[str, str] = {
     "rate_limited": "Wait; or raise the request limit of the site's host or security plugin.",
     "server_error": "Look into the error log of the web server and PHP, then try again.",
     "gone": "It was deleted in WordPress; publish it anew.",
+    "not_ours": "Look at that post in WordPress, and take it down there if it is the article after all.",
     "refused": "Read WordPress's message; it refused these values.",
 }
 

@@ -20,6 +20,7 @@ from publisher.publications.decisions import (
     PublicationStatusConflict,
     RecordUnpublished,
     RetryPublication,
+    require_takeable,
 )
 from publisher.publications.events import Publication, PublicationStatus
 from publisher.publications.jobs import ask
@@ -110,15 +111,25 @@ async def unpublish(content_id: UUID, caller: Caller, runtime: Runtime) -> Answe
     """The post becomes a draft at its site."""
     async with runtime.database.transaction(caller.account_id) as tx:
         row = await require_row(tx, ROWS, publications, "Publication", content_id, caller)
-    if row["status"] == "published":
-        try:
-            async with opener(runtime)(caller.account_id, row["site_id"]) as opened:
-                await opened.target.unpublish_post(row["external_id"])
-        except TargetError as error:
+        state, _ = await tx.load(PUBLICATION, content_id)
+    assert isinstance(state, Publication), "the row is drawn from its facts"
+    if state.status == "unpublished":
+        return answer(shown(row))
+    post = require_takeable(state)
+    try:
+        async with opener(runtime)(caller.account_id, row["site_id"]) as opened:
+            if opened.name != state.target:
+                _, _, place = (state.target or "").partition(":")
+                raise PublicationStatusConflict(
+                    f"It was published at {place}, where this site does not publish any more; take it down there."
+                )
+            await opened.target.unpublish_post(post.external_id)
+    except TargetError as error:
+        if error.code != "gone":
             raise SiteRefused(f"{error.message}. {error.remedy}", code=error.code) from error
 
     async def record(tx: Transaction) -> dict[str, Any]:
-        await tx.handle(PUBLICATION, content_id, RecordUnpublished())
+        await tx.handle(PUBLICATION, content_id, RecordUnpublished(post.version))
         return shown(await require_row(tx, ROWS, publications, "Publication", content_id, caller))
 
     return answer(await runtime.database.run(caller.account_id, record, caller.meta))

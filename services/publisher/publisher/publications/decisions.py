@@ -14,6 +14,8 @@ from publisher.publications.events import (
     MediumUploaded,
     NotRequested,
     Order,
+    Post,
+    PostGone,
     PostPublished,
     PostStarted,
     PostUnpublished,
@@ -48,8 +50,11 @@ class PublicationStatusConflict(DomainError):
 
 @dataclass(frozen=True)
 class RequestPublication:
+    """`target` is the name of the place where the site publishes now; one that ends in a colon means any of its kind."""
+
     request_id: UUID
     order: Order
+    target: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,13 @@ class RecordPost:
 
 
 @dataclass(frozen=True)
+class RecordGone:
+    """The site does not have the post `external_id` any more."""
+
+    external_id: str
+
+
+@dataclass(frozen=True)
 class RefuseSending:
     key: str
 
@@ -117,16 +129,19 @@ class EndSending:
 
 @dataclass(frozen=True)
 class FailPublication:
-    """No further attempt will be made by itself."""
+    """No further attempt at `version` will be made by itself; None means whichever is ordered."""
 
     error_code: str
     message: str
     remedy: str
+    version: int | None
 
 
 @dataclass(frozen=True)
 class RecordUnpublished:
-    """The site does not show the post any more."""
+    """The site does not show the post any more, which showed `version` of the article when it was taken down."""
+
+    version: int
 
 
 PublicationCommand = (
@@ -138,6 +153,7 @@ PublicationCommand = (
     | RecordMedium
     | StartPost
     | RecordPost
+    | RecordGone
     | RefuseSending
     | EndSending
     | FailPublication
@@ -178,6 +194,9 @@ def decide(command: PublicationCommand, state: PublicationState) -> Sequence[Pub
             return [PostStarted(key=key)] if may_send else []
         case RecordPost():
             return _record_post(command, state)
+        case RecordGone(external_id):
+            is_it = state.post is not None and state.post.external_id == external_id
+            return [PostGone(external_id=external_id)] if is_it else []
         case RefuseSending(key):
             return [SendingRefused(key=key)] if key in state.started else []
         case EndSending(key, at):
@@ -186,19 +205,20 @@ def decide(command: PublicationCommand, state: PublicationState) -> Sequence[Pub
             return [] if told else [SendingEnded(key=key, at=at)]
         case FailPublication():
             return _fail(command, state)
-        case RecordUnpublished():
-            return _unpublish(state)
+        case RecordUnpublished(version):
+            return _unpublish(version, state)
     assert_never(command)
 
 
 def _request(command: RequestPublication, state: PublicationState) -> Sequence[PublicationEvent]:
-    """The newest version counts. A request for what is out already is answered without sending anything."""
+    """The newest version counts. A request for what is out there already is answered without sending anything."""
     if isinstance(state, NotRequested):
         return [PublicationRequested(request_id=command.request_id, order=command.order)]
     order = command.order
     if command.request_id in state.requests or order.version < state.order.version:
         return []
-    if state.post is not None and state.status == "published" and state.post.version == order.version:
+    is_out = state.status == "published" and _is_at(state, command.target)
+    if state.post is not None and is_out and state.post.version == order.version:
         return [
             PublicationConfirmed(
                 request_id=command.request_id,
@@ -211,6 +231,11 @@ def _request(command: RequestPublication, state: PublicationState) -> Sequence[P
             )
         ]
     return [PublicationRequested(request_id=command.request_id, order=order)]
+
+
+def _is_at(publication: Publication, target: str) -> bool:
+    place = publication.target or ""
+    return place == target or (target.endswith(":") and place.startswith(target))
 
 
 def _may_send(publication: Publication, key: str, ended: datetime | None) -> bool:
@@ -239,7 +264,7 @@ def _record_post(command: RecordPost, publication: Publication) -> Sequence[Publ
 
 def _fail(command: FailPublication, publication: Publication) -> Sequence[PublicationEvent]:
     order = publication.order
-    if publication.status != "requested":
+    if publication.status != "requested" or command.version not in (None, order.version):
         return []
     return [
         PublicationFailed(
@@ -254,18 +279,30 @@ def _fail(command: FailPublication, publication: Publication) -> Sequence[Public
     ]
 
 
-def _unpublish(publication: Publication) -> Sequence[PublicationEvent]:
+def _unpublish(version: int, publication: Publication) -> Sequence[PublicationEvent]:
     if publication.status == "unpublished":
         return []
-    if publication.post is None:
-        raise PublicationStatusConflict("Nothing of this article is published yet.")
+    post = require_takeable(publication)
+    if post.version != version:
+        raise PublicationStatusConflict("A newer version went out in the meantime; take that one back.")
     return [
         PostUnpublished(
             content_id=publication.order.content_id,
-            version=publication.post.version,
+            version=version,
             site_id=publication.order.site_id,
         )
     ]
+
+
+def require_takeable(publication: Publication) -> Post:
+    """The post that can be taken back. Raises `PublicationStatusConflict`."""
+    if publication.status == "requested":
+        raise PublicationStatusConflict(
+            "This article is on its way to its site; take it back when it is there."
+        )
+    if publication.post is None:
+        raise PublicationStatusConflict("Nothing of this article is published yet.")
+    return publication.post
 
 
 PUBLICATION: Decider[PublicationState, PublicationCommand] = Decider(
@@ -285,6 +322,7 @@ PUBLICATION: Decider[PublicationState, PublicationCommand] = Decider(
             SendingRefused,
             SendingEnded,
             PostPublished,
+            PostGone,
             PublicationConfirmed,
             PublicationFailed,
             PostUnpublished,

@@ -46,7 +46,7 @@ class PublicationRetried(Event, frozen=True, kw_only=True):
 
 
 class TargetChosen(Event, frozen=True, kw_only=True):
-    """Where it goes from here on; what was placed elsewhere before says nothing about this place."""
+    """Where it goes from here on. What was placed before may be here too, where only the site's address was corrected."""
 
     target: str
 
@@ -92,6 +92,12 @@ class PostPublished(Event, frozen=True, kw_only=True):
     run_id: UUID | None = None
 
 
+class PostGone(Event, frozen=True, kw_only=True):
+    """The post was deleted at its site, and perhaps more of what was placed there."""
+
+    external_id: str
+
+
 class PublicationConfirmed(Event, frozen=True, kw_only=True):
     """Asked again for what is out already: the request is answered, nothing is sent."""
 
@@ -131,6 +137,7 @@ PublicationEvent = (
     | SendingRefused
     | SendingEnded
     | PostPublished
+    | PostGone
     | PublicationConfirmed
     | PublicationFailed
     | PostUnpublished
@@ -162,7 +169,8 @@ class Publication:
     """The newest order and what is known of the site.
 
     `started` are the keys whose fate is not known, with the time at which their sending ended; None while somebody may
-    be at it.
+    be at it. `look_first` says that the site may have what no fact of this target tells: it is looked for by its key
+    before it is sent.
     """
 
     order: Order
@@ -173,6 +181,7 @@ class Publication:
     media: Mapping[str, Medium] = field(default_factory=dict)
     started: Mapping[str, datetime | None] = field(default_factory=dict)
     post: Post | None = None
+    look_first: bool = False
 
 
 PublicationState = NotRequested | Publication
@@ -201,7 +210,9 @@ def evolve(state: PublicationState, event: PublicationEvent) -> PublicationState
         case PublicationRetried():
             return replace(state, status="requested")
         case TargetChosen(target=target):
-            return replace(state, target=target, terms={}, media={}, started={}, post=None)
+            # What is on its way stays: it may be on its way to this very site.
+            moved = state.target is not None
+            return replace(_unplaced(state), target=target, look_first=state.look_first or moved)
         case TermEnsured(term_id=term_id, external_id=external_id):
             return replace(state, terms={**state.terms, term_id: external_id})
         case MediumStarted(key=key) | PostStarted(key=key):
@@ -221,12 +232,18 @@ def evolve(state: PublicationState, event: PublicationEvent) -> PublicationState
                 post=Post(external_id, url, version),
                 started=_without(state.started, post_key(event.content_id)),
             )
+        case PostGone():
+            return replace(_unplaced(state), look_first=True)
         case PublicationConfirmed(request_id=request_id):
             return replace(state, requests=state.requests | {request_id})
         case PublicationFailed():
             return replace(state, status="failed")
         case PostUnpublished():
             return replace(state, status="unpublished")
+
+
+def _unplaced(publication: Publication) -> Publication:
+    return replace(publication, terms={}, media={}, post=None)
 
 
 def _without(started: Mapping[str, datetime | None], key: str) -> Mapping[str, datetime | None]:

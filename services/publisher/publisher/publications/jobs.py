@@ -5,6 +5,7 @@ request of the attempt that is gone can no longer arrive. Until then the job is 
 """
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from mimetypes import guess_extension
 from typing import TypeVar
@@ -33,6 +34,7 @@ from publisher.publications.decisions import (
     EndSending,
     FailPublication,
     PublicationCommand,
+    RecordGone,
     RecordMedium,
     RecordPost,
     RecordTerm,
@@ -47,6 +49,9 @@ from publisher.targets import OpenTarget
 # Ten minutes hold an article with many large images on a slow site.
 PUBLISH = Job("publish", time_limit=600, attempts=10)
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+_tried: ContextVar[int | None] = ContextVar("tried", default=None)
+"""The version that this context's attempt failed at: the worker runs `run` and `give_up` of an attempt in one task."""
 
 _Found = TypeVar("_Found", ExternalMedium, ExternalPost)
 
@@ -73,6 +78,7 @@ def handler(
     async def run(work: Work) -> None:
         content_id = UUID(work.arguments["content_id"])
         while (state := await _load(database, work, content_id)).status == "requested":
+            _tried.set(state.order.version)
             try:
                 async with open_target(work.account_id, state.order.site_id) as opened:
                     attempt = _Attempt(database, objects.of(work.account_id), opened.target, now, work, state)
@@ -82,16 +88,24 @@ def handler(
                     raise GiveUp(error.message) from error
                 pause = error.retry_after or min(LONGEST_PAUSE, 2.0**work.attempt)
                 raise RetryLater(error.message, pause) from error
+        _tried.set(None)
 
     async def give_up(work: Work, error: BaseException) -> None:
         content_id = UUID(work.arguments["content_id"])
         cause = error if isinstance(error, TargetError) else error.__cause__
+        version = _tried.get()
         command = (
-            FailPublication(cause.code, cause.message, cause.remedy)
+            FailPublication(cause.code, cause.message, cause.remedy, version)
             if isinstance(cause, TargetError)
-            else FailPublication("PUBLISH_FAILED", _text(error), "Try it again; else tell support.")
+            else FailPublication("PUBLISH_FAILED", _text(error), "Try it again; else tell support.", version)
         )
-        await database.run(work.account_id, lambda tx: tx.handle(PUBLICATION, content_id, command), work.meta)
+
+        async def record(tx: Transaction) -> None:
+            state = _known((await tx.handle(PUBLICATION, content_id, command)).state)
+            if state.status == "requested":  # a newer version, which came while this one failed
+                await ask(tx, state)
+
+        await database.run(work.account_id, record, work.meta)
 
     return JobHandler(PUBLISH, run, give_up)
 
@@ -118,6 +132,16 @@ class _Attempt:
 
     async def publish(self, target_name: str) -> None:
         await self._decide(ChooseTarget(target_name))
+        try:
+            await self._place()
+        except TargetError as error:
+            known = self._state.post
+            if error.code != "gone" or known is None:
+                raise
+            await self._decide(RecordGone(known.external_id))
+            await self._place()
+
+    async def _place(self) -> None:
         for term in self._order.terms:
             if term.term_id not in self._state.terms:
                 fields = TermFields(taxonomy=term.taxonomy, name=term.name, slug=term.slug)
@@ -161,6 +185,8 @@ class _Attempt:
         Raises `NotYet` for as long as it may still arrive: what was sent last is at work at the site until
         `settle_seconds` after its attempt ended, which for a crash is when it is first missed.
         """
+        if self._state.look_first and (found := await find(key)) is not None:
+            return found
         if await self._decide(start(None)):
             return None
         looked = self._now()

@@ -5,9 +5,11 @@ from common.database import Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
 
+from publisher.integrations.decisions import INTEGRATION, integration_id_of
 from publisher.publications.decisions import PUBLICATION, RequestPublication
 from publisher.publications.events import Order, Publication, PublicationState
 from publisher.publications.jobs import ask
+from publisher.targets import name_of
 
 reactions = Reactions()
 
@@ -15,7 +17,8 @@ reactions = Reactions()
 @reactions.on(ContentReadyToPublish)
 async def ready_to_publish(event: Heard[ContentReadyToPublish], tx: Transaction) -> None:
     before, _ = await tx.load(PUBLICATION, event.data.content_id)
-    command = RequestPublication(event.event_id, _order(event.data))
+    integration, _ = await tx.load(INTEGRATION, integration_id_of(event.data.site_id))
+    command = RequestPublication(event.event_id, _order(event.data), name_of(integration))
     after = (await tx.handle(PUBLICATION, event.data.content_id, command)).state
     # A job that is under way takes up the newer order by itself.
     if _is_open(after) and not _is_open(before):

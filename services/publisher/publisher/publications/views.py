@@ -13,6 +13,7 @@ from common.views import change_rows, put_rows, row_columns, uuid_column
 from publisher import metadata
 from publisher.publications.decisions import PUBLICATION
 from publisher.publications.events import (
+    PostGone,
     PostPublished,
     PostUnpublished,
     PublicationFailed,
@@ -40,6 +41,12 @@ publications = sa.Table(
     sa.Column("remedy", sa.Text),
 )
 _NO_ERROR: dict[str, Any] = {"error_code": None, "error": None, "remedy": None}
+_NO_POST: dict[str, Any] = {
+    "external_id": None,
+    "external_url": None,
+    "published_version": None,
+    "published_at": None,
+}
 
 
 async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
@@ -60,17 +67,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
             case PublicationRetried():
                 await change_rows(sql, publications, fact, [id], status="requested", **_NO_ERROR)
             case TargetChosen(target=target):
-                await change_rows(
-                    sql,
-                    publications,
-                    fact,
-                    [id],
-                    target=target,
-                    external_id=None,
-                    external_url=None,
-                    published_version=None,
-                    published_at=None,
-                )
+                await change_rows(sql, publications, fact, [id], target=target, **_NO_POST)
+            case PostGone():
+                await change_rows(sql, publications, fact, [id], **_NO_POST)
             case PostPublished(version=version, external_id=external_id, external_url=url):
                 up_to_date = publications.c.ordered_version == version
                 await change_rows(
@@ -97,7 +96,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     remedy=remedy,
                 )
             case PostUnpublished():
-                await change_rows(sql, publications, fact, [id], status="unpublished", published_version=None)
+                await change_rows(
+                    sql, publications, fact, [id], status="unpublished", published_version=None, **_NO_ERROR
+                )
             case _:
                 pass  # steps on the way; the next fact that shows brings the row up to its version
 
