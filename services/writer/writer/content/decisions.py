@@ -212,7 +212,8 @@ def _submit(run_id: UUID | None, content: Content) -> Sequence[ContentEvent]:
 
 
 def _approve(command: ApproveContent, content: Content) -> Sequence[ContentEvent]:
-    if content.is_approved:
+    again = content.withdrawn and content.status == "review"
+    if content.is_approved and not again:
         return []
     if content.status != "review":
         raise ContentStatusConflict(
