@@ -8,7 +8,13 @@ import sqlalchemy as sa
 from common.contracts import Contract
 from common.contracts.planner import IdeasQueued, PipelineRunFinished, PipelineStageStarted
 from common.contracts.publisher import ContentPublished, PublishFailed
-from common.contracts.writer import ContentArchived, ContentRejected
+from common.contracts.writer import (
+    ContentArchived,
+    ContentRejected,
+    ContentSubmittedForReview,
+    ImagesGenerated,
+)
+from common.ids import new_id
 from planner.automation.views import items
 
 from tests.integration.planner.conftest import add_keywords, new_tenant, place
@@ -259,6 +265,24 @@ class TestSteering:
         await planner.hear(tenant, failed)
         ended = await shown(planner, tenant, run)
         assert (ended["status"], ended["stages"][6]["failed"]) == ("failed", 1)
+
+    async def test_a_retry_that_begins_with_images_hears_that_their_article_is_archived(
+        self, planner: Parts, tenant: Tenant, others: Others
+    ) -> None:
+        await add_keywords(planner, tenant, *KEYWORDS)
+        others.order = lambda answers: [
+            each for each in answers if not isinstance(each, ImagesGenerated | ContentSubmittedForReview)
+        ]
+        run = await start(planner, tenant, articles=1)
+        await others.settle()
+        await planner.call(tenant, "POST", f"/automation/runs/{run}/cancel/")
+        retried = await planner.call(tenant, "POST", f"/automation/runs/{run}/retry/", {})
+        again = retried.json()["data"]["id"]
+        (content,) = set(others.contents.values())
+        await planner.hear(tenant, ContentArchived(content_id=new_id()), ContentArchived(content_id=content))
+        log = (await planner.call(tenant, "GET", f"/automation/runs/{again}/log/")).json()["data"]["results"]
+        dropped = [entry["item_id"] for entry in log if entry["message"] == "The article was archived."]
+        assert dropped == [str(content)]
 
 
 class TestTenants:

@@ -169,6 +169,14 @@ class TestReview:
             given(CONTENT)(*past, RELEASED).when(ApproveContent(USER)).then_nothing()
         given(CONTENT)(*OUT, *put_away).when(ApproveContent(USER)).then_nothing()
 
+    def test_a_person_approves_what_a_cancelled_run_had_approved(self) -> None:
+        by_rule = (*IN_REVIEW, msgspec.structs.replace(APPROVED, user_id=None))
+        command = ApproveContent(USER, instead_of_rule=True)
+        given(CONTENT)(*by_rule).when(ApproveContent(USER)).then_nothing()
+        given(CONTENT)(*by_rule).when(command).then(APPROVED)
+        given(CONTENT)(*by_rule, APPROVED).when(command).then_nothing()
+        given(CONTENT)(*by_rule, RELEASED).when(command).then_nothing()
+
     def test_a_draft_cannot_be_approved(self) -> None:
         given(CONTENT)(WRITTEN).when(ApproveContent(USER)).then_refused(ContentStatusConflict)
 
