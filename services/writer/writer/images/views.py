@@ -71,9 +71,8 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     error=None,
                 )
             case ImageFailed(image_id=id, error_code=code, message=message):
-                made = images.c.status == "generated"
-                status = sa.case((made, images.c.status), else_="failed")
-                await change_rows(sql, images, fact, [id], status=status, error_code=code, error=message)
+                kept = sa.case((images.c.status == "generated", "generated"), else_="failed")
+                await change_rows(sql, images, fact, [id], status=kept, error_code=code, error=message)
             case ImageArchived(image_id=id):
                 await change_rows(sql, images, fact, [id], archived=True)
             case ImageRestored(image_id=id):
