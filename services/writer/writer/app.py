@@ -36,6 +36,7 @@ from writer.images import views as images_views
 from writer.images.decisions import GALLERY
 from writer.images.jobs import GenerateImagePrompts, GenerateImages
 from writer.pipeline import reactions as pipeline
+from writer.pipeline.cancelled import replica_cancelled_runs
 from writer.publish import publish
 from writer.tasks import api as tasks_api
 from writer.tasks import reactions as tasks_reactions
@@ -96,6 +97,7 @@ MODEL = ServiceModel(
         replica_ai_models,
         *settings.TABLES,
         clusters.replica_clusters,
+        replica_cancelled_runs,
     ),
 )
 

@@ -6,12 +6,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import pytest
 from common.auth.identity import HEADER, Identity
 from common.contracts.operations import AIOperationRequested
-from common.contracts.planner import IdeasQueued, KeywordsArchived, KeywordsChanged, KeywordsClustered
+from common.contracts.planner import (
+    IdeaItem,
+    IdeasQueued,
+    KeywordsArchived,
+    KeywordsChanged,
+    KeywordsClustered,
+)
+from common.database import MAX_MESSAGE_BYTES
 from common.ids import new_id
 from common.jobs.worker import GiveUp
+from planner.ideas.decisions import IDEAS, AddIdea
 
 from tests.integration.planner.conftest import add_keywords, new_tenant, place
 from tests.integration.planner.others import Others
@@ -363,6 +372,34 @@ class TestClustersAndIdeas:
         assert len(await planner.said(tenant, IdeasQueued)) == 1
         assert (await planner.call(tenant, "DELETE", f"/planner/ideas/{first}/")).status_code == 204
         assert await count(planner, tenant, "/planner/ideas/") == 1
+
+    async def test_many_long_ideas_are_queued_in_several_messages(
+        self, planner: Parts, tenant: Tenant
+    ) -> None:
+        cluster = UUID(await self._cluster(planner, tenant))
+        long = [
+            IdeaItem(
+                idea_id=new_id(),
+                cluster_id=cluster,
+                title="Long",
+                description="x" * 5_000,
+                content_type="post",
+                content_structure="guide",
+                target_keywords=(),
+                word_count=900,
+            )
+            for _ in range(60)
+        ]
+        async with planner.database.transaction(tenant.id) as tx:
+            for idea in long:
+                await tx.handle(IDEAS, cluster, AddIdea(tenant.site, tenant.sector, idea))
+        body = {"idea_ids": [str(idea.idea_id) for idea in long]}
+        queued = await planner.call(tenant, "POST", "/planner/ideas/queue/", body)
+        assert (queued.status_code, queued.json()["data"]) == (200, {"count": 60}), queued.text
+        said = await planner.said(tenant, IdeasQueued)
+        assert all(len(msgspec.json.encode(contract)) < MAX_MESSAGE_BYTES for contract in said)
+        assert {idea.idea_id for contract in said for idea in contract.ideas} == {i.idea_id for i in long}
+        assert await count(planner, tenant, "/planner/ideas/", status="queued") == 60
 
     async def test_ideas_by_hand_stay_in_their_sector(self, planner: Parts, tenant: Tenant) -> None:
         cluster = await self._cluster(planner, tenant)

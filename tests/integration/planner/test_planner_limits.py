@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 from common.ai.functions import AnyFunction
 from common.ai.providers.local import LocalProvider
 from common.contracts.billing import EntitlementsChanged, Limits
 from common.contracts.operations import AIOperationFailed, Usage
 from common.database import Transaction
 from msgspec.structs import replace
+from planner.ideas.jobs import GenerateIdeas
 
 from tests.integration.planner.conftest import add_keywords, new_tenant, place
 from tests.integration.planner.others import Others
@@ -192,6 +194,29 @@ async def test_ideas_above_the_limit_fail_their_cluster_and_leave_the_others(
     await others.settle()
     assert len(await there(planner, tenant, "ideas")) == 3
     assert refused(await propose(planner, tenant, clusters[0], count=1), 3, 3, "ideas")
+
+
+async def test_what_an_answer_cost_is_said_where_a_limit_ends_its_retry(
+    planner: Parts, tenant: Tenant, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner.runtime.provider = Costly()
+    cluster = (await add_cluster(planner, tenant, "Cranes")).json()["data"]["id"]
+    assert (await propose(planner, tenant, cluster, count=1)).status_code == 202
+    await planner.hear(tenant, *await others.answers())
+    (job,) = await planner.due()
+    handler = next(found for found in planner.handlers if found.job.name == job["task_name"])
+
+    async def crash(*_recorded: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GenerateIdeas, "record", crash)
+        with pytest.raises(RuntimeError):
+            await handler.run(planner.attempt(job))
+    await allow(planner, tenant, ideas=0)
+    await handler.run(planner.attempt(job, 2))
+    (failed,) = await planner.said(tenant, AIOperationFailed)
+    assert (failed.error_code, failed.provider_cost_micro_usd) == ("PLAN_LIMIT_REACHED", 700)
 
 
 async def test_a_run_without_room_ends_and_says_why_and_asks_no_model(

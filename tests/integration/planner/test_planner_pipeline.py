@@ -2,14 +2,19 @@
 
 import random
 from typing import Any
-from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from common.contracts import Contract
 from common.contracts.planner import IdeasQueued, PipelineRunFinished, PipelineStageStarted
-from common.contracts.publisher import ContentPublished
-from common.contracts.writer import ContentArchived, ContentRejected
+from common.contracts.publisher import ContentPublished, PublishFailed
+from common.contracts.writer import (
+    ContentArchived,
+    ContentRejected,
+    ContentSubmittedForReview,
+    ImagesGenerated,
+)
+from common.ids import new_id
 from planner.automation.views import items
 
 from tests.integration.planner.conftest import add_keywords, new_tenant, place
@@ -230,12 +235,11 @@ class TestSteering:
         await planner.hear(
             tenant, ContentRejected(content_id=first, version=1, title="T", reason="too short")
         )
-        published = {"version": 1, "site_id": tenant.site, "external_id": "1", "external_url": "u"}
-        await planner.hear(
-            tenant,
-            ContentPublished(content_id=second, **published, run_id=UUID(run)),  # type: ignore[arg-type]
-        )
-        assert (await shown(planner, tenant, run))["status"] == "running"
+        # The person had it written again, so that the writer knows of no run.
+        published = {"version": 2, "site_id": tenant.site, "external_id": "1", "external_url": "u"}
+        await planner.hear(tenant, ContentPublished(content_id=second, **published))  # type: ignore[arg-type]
+        waiting = await shown(planner, tenant, run)
+        assert (waiting["status"], waiting["stages"][6]["done"]) == ("running", 1)
         await planner.hear(tenant, ContentArchived(content_id=third))
         ended = await shown(planner, tenant, run)
         assert (ended["status"], ended["stages"][6]["failed"]) == ("failed", 2)
@@ -243,6 +247,42 @@ class TestSteering:
             failed = sa.select(items.c.item_id, items.c.error_code).where(items.c.status == "failed")
             codes = {row["item_id"]: row["error_code"] for row in await tx.all(failed)}
         assert codes == {first: "REJECTED", third: "ARCHIVED"}
+
+    async def test_a_publication_of_no_run_that_fails_ends_what_a_run_waits_for(
+        self, planner: Parts, tenant: Tenant, others: Others
+    ) -> None:
+        await add_keywords(planner, tenant, *KEYWORDS)
+        run = await start(planner, tenant, auto_approve=False, articles=1)
+        await others.settle()
+        ((idea,),) = [said.ideas for said in await planner.said(tenant, IdeasQueued)]
+        failed = PublishFailed(
+            content_id=content_of(task_of(idea.idea_id)),
+            version=1,
+            site_id=tenant.site,
+            error_code="401",
+            message="wrong password",
+        )
+        await planner.hear(tenant, failed)
+        ended = await shown(planner, tenant, run)
+        assert (ended["status"], ended["stages"][6]["failed"]) == ("failed", 1)
+
+    async def test_a_retry_that_begins_with_images_hears_that_their_article_is_archived(
+        self, planner: Parts, tenant: Tenant, others: Others
+    ) -> None:
+        await add_keywords(planner, tenant, *KEYWORDS)
+        others.order = lambda answers: [
+            each for each in answers if not isinstance(each, ImagesGenerated | ContentSubmittedForReview)
+        ]
+        run = await start(planner, tenant, articles=1)
+        await others.settle()
+        await planner.call(tenant, "POST", f"/automation/runs/{run}/cancel/")
+        retried = await planner.call(tenant, "POST", f"/automation/runs/{run}/retry/", {})
+        again = retried.json()["data"]["id"]
+        (content,) = set(others.contents.values())
+        await planner.hear(tenant, ContentArchived(content_id=new_id()), ContentArchived(content_id=content))
+        log = (await planner.call(tenant, "GET", f"/automation/runs/{again}/log/")).json()["data"]["results"]
+        dropped = [entry["item_id"] for entry in log if entry["message"] == "The article was archived."]
+        assert dropped == [str(content)]
 
 
 class TestTenants:

@@ -8,9 +8,9 @@ from uuid import UUID
 import psycopg
 import pytest
 from common.api.answers import Listed, Success
-from common.contracts.billing import CreditsReserved
+from common.contracts.billing import CreditsRefused, CreditsReserved
 from common.contracts.operations import AIOperationRequested
-from common.contracts.publisher import PublishRequested
+from common.contracts.publisher import ContentPublished, ContentUnpublished, PublishRequested
 from common.contracts.writer import (
     ContentChanged,
     ContentReadyToPublish,
@@ -276,8 +276,51 @@ class TestContent:
         assert (await writer.call(tenant, "POST", f"{path}restore/")).status_code == 200
         assert (await writer.call(tenant, "GET", path)).status_code == 200
 
+    async def test_unpublished_content_is_handed_over_again_when_approved_again(
+        self, writer: Parts, tenant: Tenant
+    ) -> None:
+        id = await article(writer, tenant)
+        path = f"/writer/content/{id}/"
+        await writer.call(tenant, "POST", f"{path}submit/")
+        # It is archived before the hand-over, and restored.
+        await writer.call(tenant, "POST", f"{path}approve/")
+        await writer.call(tenant, "DELETE", path)
+        await writer.work()
+        await writer.call(tenant, "POST", f"{path}restore/")
+        assert not await writer.said(tenant, ContentReadyToPublish)
+        assert (await writer.call(tenant, "POST", f"{path}approve/")).status_code == 200
+        await writer.work()
+        assert len(await writer.said(tenant, ContentReadyToPublish)) == 1
+
+        out: dict[str, Any] = {"content_id": UUID(id), "version": 1, "site_id": tenant.site}
+        await writer.hear(tenant, ContentPublished(**out, external_id="7", external_url="https://site/7"))
+        await writer.hear(tenant, ContentUnpublished(**out))
+        again = await writer.call(tenant, "POST", f"{path}approve/")
+        assert (again.status_code, again.json()["data"]["status"]) == (200, "review")
+        await writer.work()
+        assert [said.version for said in await writer.said(tenant, ContentReadyToPublish)] == [1, 1]
+
 
 class TestImagesAndTerms:
+    async def test_a_picture_stays_when_making_it_anew_fails(self, writer: Parts, tenant: Tenant) -> None:
+        id = await article(writer, tenant)
+        made = await writer.call(tenant, "POST", "/writer/images/", {"content_id": id, "prompt": "A yard"})
+        path, body = (
+            f"/writer/images/{made.json()['data']['id']}/",
+            {"image_ids": [made.json()["data"]["id"]]},
+        )
+        await pay(writer, tenant, await writer.call(tenant, "POST", "/writer/images/generate_images/", body))
+        again = await writer.call(tenant, "POST", "/writer/images/generate_images/", body)
+        operation_id = UUID(again.json()["data"]["task_id"])
+        await writer.hear(tenant, CreditsRefused(operation_id=operation_id, needed=1_000, available=0))
+        shown = (await writer.call(tenant, "GET", path)).json()["data"]
+        assert (shown["status"], shown["error_code"]) == ("generated", "INSUFFICIENT_CREDITS")
+        await writer.call(tenant, "POST", f"/writer/content/{id}/submit/")
+        await writer.call(tenant, "POST", f"/writer/content/{id}/approve/")
+        await writer.work()
+        (ready,) = await writer.said(tenant, ContentReadyToPublish)
+        assert [str(image.image_id) for image in ready.images] == body["image_ids"]
+
     async def test_described_made_and_shown_to_anybody(self, writer: Parts, tenant: Tenant) -> None:
         id = await article(writer, tenant)
         body = {"content_ids": [id], "in_article": 2}

@@ -299,6 +299,26 @@ async def test_an_article_submitted_or_archived_meanwhile_holds_nothing_up(
     assert told == [submitted]
 
 
+async def test_the_images_of_an_archived_article_are_refused(writer: Parts, tenant: Tenant) -> None:
+    run = new_id()
+    kept, archived = await written(writer, tenant, run)
+    await stage(writer, tenant, run, 5, [kept, archived])
+    known = await reserve_all(writer, tenant, known=2)
+    prompts = await writer.said(tenant, ImagePromptsGenerated)
+    assert (await writer.call(tenant, "DELETE", f"/writer/content/{archived}/")).status_code == 204
+    await stage(writer, tenant, run, 6, [image.image_id for said in prompts for image in said.images])
+    refused = {said.item_id: said.error_code for said in await writer.said(tenant, AIOperationFailed)}
+    theirs = next(said.images for said in prompts if said.content_id == archived)
+    assert refused == {image.image_id: "ARCHIVED" for image in theirs}
+    asked = (await writer.said(tenant, AIOperationRequested))[known:]
+    assert [operation.maximum for operation in asked if operation.items[0].item_id in refused] == [0, 0]
+    for operation in asked:
+        if operation.items[0].item_id not in refused:
+            await reserve(writer, tenant, operation)
+    await writer.work()
+    assert {said.content_id for said in await writer.said(tenant, ImagesGenerated)} == {kept}
+
+
 async def test_without_auto_approval_a_person_publishes_for_the_run(writer: Parts, tenant: Tenant) -> None:
     run = new_id()
     contents = await illustrated(writer, tenant, run)
@@ -323,6 +343,33 @@ async def test_a_cancelled_run_ends_its_open_operations(writer: Parts, tenant: T
     assert [said.error_code for said in await writer.said(tenant, TaskFailed)] == ["CANCELLED"] * len(tasks)
     await reserve_all(writer, tenant)
     assert not await writer.said(tenant, ContentGenerated), "credits that come too late start nothing"
+
+
+class TestACancelledRunIn7:
+    async def test_hands_over_nothing_more(self, writer: Parts, tenant: Tenant) -> None:
+        run, other = new_id(), new_id()
+        first, second = await illustrated(writer, tenant, run)
+        await stage(writer, tenant, run, 7, [first])
+        await stage(writer, tenant, other, 7, [second])
+        await writer.hear(tenant, PipelineRunCancelled(run_id=run))
+        await writer.hear(tenant, PipelineRunCancelled(run_id=run))
+        await writer.work()
+        assert [said.content_id for said in await writer.said(tenant, ContentReadyToPublish)] == [second]
+
+    async def test_leaves_its_articles_to_be_approved_by_a_person(
+        self, writer: Parts, tenant: Tenant
+    ) -> None:
+        run = new_id()
+        by_rule, by_hand = await illustrated(writer, tenant, run)
+        await stage(writer, tenant, run, 7, [by_rule])
+        await writer.hear(tenant, PipelineRunCancelled(run_id=run))
+        await writer.work()
+        for content_id in (by_rule, by_hand, by_rule):
+            answer = await writer.call(tenant, "POST", f"/writer/content/{content_id}/approve/")
+            assert answer.status_code == 200, answer.text
+        await writer.work()
+        ready = await writer.said(tenant, ContentReadyToPublish)
+        assert [said.content_id for said in ready] == [by_rule, by_hand]
 
 
 async def test_a_crash_between_answer_and_record_writes_one_version(writer: Parts, tenant: Tenant) -> None:

@@ -17,9 +17,9 @@ from planner.clusters.decisions import (
     ClusterNotFound,
     EditCluster,
     RecordClusters,
-    parts_of,
 )
 from planner.clusters.events import ClusterAdded, ClusterArchived, ClusterChanged, ClustersFormed
+from planner.parts import parts_of
 
 SITE, SECTOR, CLUSTER, OPERATION = (UUID(int=n) for n in (1, 2, 3, 4))
 USAGE, CHARGE = Usage(provider="local", model="local"), Charge(kind="clustering", units=1)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from common.contracts.operations import Charge, Usage
 from common.contracts.planner import IdeaItem, IdeaStatus
+from common.database import MAX_MESSAGE_BYTES
 from common.plan_limits import PlanLimitReached
 from common.testing import given
 from planner.ideas.decisions import (
@@ -116,6 +117,19 @@ class TestQueueing:
             IdeasQueued(**PLACE, ideas=(idea(2, 400),), run_id=RUN)
         )
         given(IDEAS)(ADDED).when(QueueIdeas((ONE.idea_id,))).then(QUEUED)
+
+    def test_many_long_ones_travel_in_parts(self) -> None:
+        many = tuple(msgspec.structs.replace(idea(n), description="x" * 5_000) for n in range(60))
+        added = [IdeaAdded(**PLACE, idea=item) for item in many]
+        events = IDEAS.decide(
+            QueueIdeas(tuple(item.idea_id for item in many), RUN), given(IDEAS)(*added).state
+        )
+        queued = [event for event in events if isinstance(event, IdeasQueued)]
+        assert [item for event in queued for item in event.ideas] == list(many)
+        assert {event.run_id for event in queued} == {RUN}
+        assert len(queued) == 2
+        assert all(len(msgspec.json.encode(event)) < MAX_MESSAGE_BYTES for event in queued)
+        given(IDEAS)(*added, *queued).when(QueueIdeas((many[0].idea_id, many[-1].idea_id))).then_nothing()
 
     def test_what_is_queued_is_not_queued_again(self) -> None:
         given(IDEAS)(ADDED, QUEUED).when(QueueIdeas((ONE.idea_id,))).then_nothing()

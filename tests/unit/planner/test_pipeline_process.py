@@ -271,6 +271,23 @@ class TestOutcomes:
         assert story.run.work is not None
         assert (story.run.work.stage, story.run.work.items) == (7, (B,))
 
+    def test_the_images_of_an_archived_article_are_not_made(self) -> None:
+        story = Story([*WRITTEN, stage_started(5, *ARTICLES)])
+        story.tell(CompleteItem(5, A, IMAGES_A), charge(5, A), DropArticle(A))
+        story.tell(CompleteItem(5, B, IMAGES_B), charge(5, B))
+        assert story.run.work is not None
+        assert (story.run.work.stage, story.run.work.items) == (6, IMAGES_B)
+
+    def test_images_refused_as_archived_drop_their_article(self) -> None:
+        first, second = (
+            FailOperation(RUN_ID, operation_of(RUN_ID, 6, image), "ARCHIVED", "x") for image in IMAGES_A
+        )
+        failed = StageItemFailed(6, IMAGES_A[0], "ARCHIVED", "x")
+        given(RUN)(*ILLUSTRATING).when(first).then(failed, ArticleDropped(A))
+        given(RUN)(*ILLUSTRATING, failed, ArticleDropped(A)).when(second).then(
+            StageItemFailed(6, IMAGES_A[1], "ARCHIVED", "x")
+        )
+
 
 class TestSteering:
     def test_pause_and_resume(self) -> None:
@@ -384,3 +401,15 @@ class TestRetry:
             story.tell(CompleteItem(6, image), charge(6, image))
         assert story.run.work is not None
         assert (story.run.work.stage, story.run.work.items) == (7, (A, B))
+
+    def test_of_images_leaves_out_those_of_an_archived_article(self) -> None:
+        facts = (*ILLUSTRATING, StageItemDone(6, IMAGES_B[0]), ArticleDropped(A), RunCancelled())
+        started = retry(RUN_ID, Story([*facts]).run, None, None)
+        assert started.inherited is not None
+        assert (started.inherited.items, started.inherited.dropped) == ((IMAGES_B[1],), (A,))
+        story = Story([started])
+        story.tell(StartStage(6, own_items(story.run, 6)), ReviewArticle(B))
+        story.tell(CompleteItem(6, IMAGES_B[1]), charge(6, IMAGES_B[1]))
+        assert story.run.work is not None
+        assert (story.run.work.stage, story.run.work.items) == (7, (B,))
+        given(RUN)(started).when(DropArticle(A)).then_nothing()

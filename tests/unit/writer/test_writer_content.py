@@ -160,6 +160,23 @@ class TestReview:
     def test_approved_is_approved(self) -> None:
         given(CONTENT)(*IN_REVIEW, APPROVED).when(ApproveContent(USER)).then_nothing()
 
+    def test_what_was_withdrawn_is_approved_and_released_anew(self) -> None:
+        gone = ContentUnpublished(text_version=1)
+        put_away = (ContentArchived(content_id=ID), ContentRestored(content_id=ID))
+        for past in ((*OUT, gone), (*IN_REVIEW, APPROVED, *put_away)):
+            given(CONTENT)(*past).when(ApproveContent(USER)).then(APPROVED)
+            given(CONTENT)(*past, APPROVED).when(ApproveContent(USER)).then_nothing()
+            given(CONTENT)(*past, RELEASED).when(ApproveContent(USER)).then_nothing()
+        given(CONTENT)(*OUT, *put_away).when(ApproveContent(USER)).then_nothing()
+
+    def test_a_person_approves_what_a_cancelled_run_had_approved(self) -> None:
+        by_rule = (*IN_REVIEW, msgspec.structs.replace(APPROVED, user_id=None))
+        command = ApproveContent(USER, instead_of_rule=True)
+        given(CONTENT)(*by_rule).when(ApproveContent(USER)).then_nothing()
+        given(CONTENT)(*by_rule).when(command).then(APPROVED)
+        given(CONTENT)(*by_rule, APPROVED).when(command).then_nothing()
+        given(CONTENT)(*by_rule, RELEASED).when(command).then_nothing()
+
     def test_a_draft_cannot_be_approved(self) -> None:
         given(CONTENT)(WRITTEN).when(ApproveContent(USER)).then_refused(ContentStatusConflict)
 

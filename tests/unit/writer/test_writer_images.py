@@ -120,6 +120,13 @@ class TestImages:
         given(GALLERY)(WRITTEN).when(command).then(failed(FIRST))
         given(GALLERY)(WRITTEN, failed(FIRST)).when(command).then_nothing()
 
+    def test_what_was_made_stays_when_making_it_anew_fails(self) -> None:
+        made = (WRITTEN, generated(FIRST))
+        image = gallery(*made, failed(FIRST)).images[FIRST]
+        assert (image.status, image.object) == ("generated", OBJECT)
+        described_anew = ImageChanged(image=DRAFTS[0], status="pending")
+        assert gallery(*made, described_anew, failed(FIRST)).images[FIRST].status == "failed"
+
     def test_what_is_not_there_is_not_found(self) -> None:
         given(GALLERY)().when(ArchiveImage(FIRST)).then_refused(ImageNotFound)
         given(GALLERY)(WRITTEN).when(ArchiveImage(UNKNOWN)).then_refused(ImageNotFound)

@@ -2,7 +2,10 @@
 
 from uuid import UUID
 
-from common.database import Database
+import msgspec
+
+from common.contracts.operations import Usage
+from common.database import Database, Sql
 
 
 class PostgresAnswers:
@@ -46,3 +49,17 @@ class PostgresAnswers:
                 " AND input_hash = %(hash)s AND answer IS NULL",
                 {"answer": answer, "operation": operation_id, "step": step, "hash": input_hash},
             )
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    usage: Usage
+
+
+async def recorded_cost(sql: Sql, operation_id: UUID, step: str) -> int:
+    """What the recorded answers of a step have cost us, in millionths of a US dollar."""
+    rows = await sql.all(
+        "SELECT answer FROM ai_answers"
+        " WHERE operation_id = %(operation)s AND step = %(step)s AND answer IS NOT NULL",
+        {"operation": operation_id, "step": step},
+    )
+    return sum(msgspec.json.decode(row["answer"], type=_Recorded).usage.cost_micro_usd for row in rows)

@@ -29,12 +29,13 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 class Inherited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a retry takes over: the items still owed, the results of those that were done, which article each image
-    belongs to, and what is in review already."""
+    belongs to, what is in review already, and which articles were archived."""
 
     items: tuple[UUID, ...] = ()
     results: dict[UUID, tuple[UUID, ...]] = {}
     contents: dict[UUID, UUID] = {}
     in_review: tuple[UUID, ...] = ()
+    dropped: tuple[UUID, ...] = ()
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
@@ -196,7 +197,9 @@ RunState = NoRun | Run
 def evolve(state: RunState, event: RunEvent) -> RunState:
     if isinstance(event, RunStarted):
         taken = event.inherited or Inherited()
-        return Run(event, contents=taken.contents, in_review=taken.in_review)
+        return Run(
+            event, contents=taken.contents, in_review=taken.in_review, dropped=frozenset(taken.dropped)
+        )
     if isinstance(state, NoRun):
         return state
     match event:

@@ -40,6 +40,8 @@ PAID: frozenset[Stage] = frozenset({1, 2, 4, 5, 6})
 LAST_STAGE: Stage = 7
 MOST_ITEMS = 5_000
 """A stage's: their ids are said in one message of at most 256 kB."""
+ARCHIVED = "ARCHIVED"
+"""Why an item failed whose article is archived; the writer says so too of images that it is asked for."""
 
 
 class RunNotFound(DomainError):
@@ -223,7 +225,11 @@ def _heard(command: Heard, run: Run) -> list[RunEvent]:
             failed = _item_of(run_id, work, operation_id)
             if failed is None or failed not in _open_items(work):
                 return []
-            return [StageItemFailed(work.stage, failed, error_code, message)]
+            events: list[RunEvent] = [StageItemFailed(work.stage, failed, error_code, message)]
+            article = run.contents.get(failed, failed)
+            if error_code == ARCHIVED and article not in run.dropped:
+                events.append(ArticleDropped(article))
+            return events
     assert_never(command)
 
 
@@ -232,7 +238,7 @@ def _dropped(content_id: UUID, run: Run, work: StageWork) -> list[RunEvent]:
         return []
     events: list[RunEvent] = [ArticleDropped(content_id)]
     if work.stage in (5, 7) and content_id in _open_items(work):
-        events.append(StageItemFailed(work.stage, content_id, "ARCHIVED", "the article was archived"))
+        events.append(StageItemFailed(work.stage, content_id, ARCHIVED, "the article was archived"))
     return events
 
 
@@ -300,8 +306,12 @@ def own_items(run: Run, stage: Stage) -> tuple[UUID, ...]:
         made = [tuple(id for id in articles if id in run.in_review)]
     else:
         made = list(before.results.values())
-    wanted = (id for results in made for id in results if id not in run.dropped)
-    return tuple(wanted)[: cap(run, stage)]
+    return _kept(run, (id for results in made for id in results))[: cap(run, stage)]
+
+
+def _kept(run: Run, items: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Without the articles that were archived, and without their images."""
+    return tuple(id for id in items if run.contents.get(id, id) not in run.dropped)
 
 
 def cap(run: Run, stage: Stage) -> int:
@@ -344,18 +354,23 @@ def _inherit(run: Run, stage: int, work: StageWork | None) -> Inherited:
     if work is None:
         if not run.stages or run.stages[-1].stage + 1 != stage:
             raise RunStatusConflict(f"The run never came to stage {stage}; retry it from an earlier one.")
-        items = own_items(run, stage)  # type: ignore[arg-type]  # 4 to 7
-        return Inherited(items=items, contents=dict(run.contents), in_review=run.in_review)
+        return Inherited(
+            items=own_items(run, stage),  # type: ignore[arg-type]  # 4 to 7
+            contents=dict(run.contents),
+            in_review=run.in_review,
+            dropped=tuple(sorted(run.dropped)),
+        )
     owed = tuple(id for id in work.items if id not in work.done)
     if not owed:
         raise RunStatusConflict(f"Nothing failed in stage {stage}: there is nothing to retry.")
     # What was done is taken along only where the run did not go on with it.
     went_on = run.stages[-1].stage > stage
     return Inherited(
-        items=owed,
+        items=_kept(run, owed),
         results={} if went_on else dict(work.results),
         contents=dict(run.contents),
         in_review=run.in_review,
+        dropped=tuple(sorted(run.dropped)),
     )
 
 

@@ -89,20 +89,28 @@ async def content_submitted(event: Heard[ContentSubmittedForReview], tx: Transac
 @reactions.on(ContentPublished)
 async def content_published(event: Heard[ContentPublished], tx: Transaction) -> None:
     fact = event.data
-    await _tell(tx, fact.run_id, CompleteItem(7, fact.content_id))
+    await _tell_waiting(tx, fact.run_id, CompleteItem(7, fact.content_id))
 
 
 @reactions.on(PublishFailed)
 async def publish_failed(event: Heard[PublishFailed], tx: Transaction) -> None:
     fact = event.data
-    await _tell(tx, fact.run_id, FailItem(7, fact.content_id, fact.error_code, fact.message))
+    await _tell_waiting(tx, fact.run_id, FailItem(7, fact.content_id, fact.error_code, fact.message))
 
 
 @reactions.on(ContentRejected)
 async def content_rejected(event: Heard[ContentRejected], tx: Transaction) -> None:
     fact = event.data
-    for run_id in await runs_with_article(tx, fact.content_id):
-        await _tell(tx, run_id, FailItem(7, fact.content_id, "REJECTED", fact.reason))
+    await _tell_waiting(tx, None, FailItem(7, fact.content_id, "REJECTED", fact.reason))
+
+
+async def _tell_waiting(tx: Transaction, run_id: UUID | None, outcome: CompleteItem | FailItem) -> None:
+    """Hand on what became of an article: to the run that is named, and to those that work on it whoever ordered that.
+
+    An article that a person had written or published again names no run, or another.
+    """
+    for each in sorted({run_id, *await runs_with_article(tx, outcome.item_id)} - {None}, key=str):
+        await _tell(tx, each, outcome)
 
 
 @reactions.on(ContentArchived)

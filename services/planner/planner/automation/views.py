@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from common.database import Sql
+from common.database import Sql, Transaction
 from common.eventsourcing.decider import StreamName
 from common.eventsourcing.event import Recorded
 from common.model import Projection
@@ -17,6 +17,7 @@ from planner import metadata
 from planner.automation.events import (
     ArticleDropped,
     ArticleReviewed,
+    Run,
     RunCancelled,
     RunEvent,
     RunFinished,
@@ -211,13 +212,22 @@ def stage_table() -> "sa.Select[Any]":
     )
 
 
-async def runs_with_article(sql: Sql, content_id: UUID) -> list[UUID]:
-    """The open runs that work on an article."""
-    rows = await sql.all(
-        sa.select(runs.c.run_id)
-        .join(items, items.c.run_id == runs.c.run_id)
-        .where(items.c.item_id == content_id, runs.c.status.in_(("running", "paused")))
-        .distinct()
+async def runs_with_article(tx: Transaction, content_id: UUID) -> list[UUID]:
+    """The open runs that work on an article, by itself or, where a retry took over no more of it, by its images."""
+    mine = sa.select(items.c.run_id).where(items.c.item_id == content_id)
+    rows = await tx.all(
+        sa.select(runs.c.run_id, runs.c.run_id.in_(mine).label("by_itself"))
+        .where(
+            runs.c.status.in_(("running", "paused")),
+            sa.or_(runs.c.run_id.in_(mine), runs.c.first_stage == 6),
+        )
         .order_by(runs.c.run_id)
     )
-    return [row["run_id"] for row in rows]
+    return [
+        row["run_id"] for row in rows if row["by_itself"] or await _illustrates(tx, row["run_id"], content_id)
+    ]
+
+
+async def _illustrates(tx: Transaction, run_id: UUID, content_id: UUID) -> bool:
+    run, _ = await tx.load(RUN, run_id)
+    return isinstance(run, Run) and content_id in run.contents.values()

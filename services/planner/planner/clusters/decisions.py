@@ -1,11 +1,10 @@
 """What may be decided about clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
 from common.contracts.operations import Charge, Usage
 from common.contracts.planner import ClusterItem
 from common.eventsourcing.decider import Decider, DomainError
@@ -22,9 +21,7 @@ from planner.clusters.events import (
     ClustersFormed,
     evolve,
 )
-
-PART_BYTES = 200_000
-"""Of a message's 256 kB; the rest is for what surrounds the clusters."""
+from planner.parts import parts_of
 
 
 class ClusterNotFound(DomainError):
@@ -157,20 +154,6 @@ def _formed(command: RecordClusters) -> Sequence[ClustersEvent]:
         )
         for number, part in enumerate(parts, 1)
     ]
-
-
-def parts_of(clusters: Iterable[ClusterItem], part_bytes: int = PART_BYTES) -> list[tuple[ClusterItem, ...]]:
-    """The clusters in parts that fit into a message; one empty part where there is none."""
-    parts: list[list[ClusterItem]] = [[]]
-    size = 0
-    for cluster in clusters:
-        weight = len(msgspec.json.encode(cluster))
-        if parts[-1] and size + weight > part_bytes:
-            parts.append([])
-            size = 0
-        parts[-1].append(cluster)
-        size += weight
-    return [tuple(part) for part in parts]
 
 
 CLUSTERS: Decider[Clusters, ClustersCommand] = Decider(

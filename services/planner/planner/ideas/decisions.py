@@ -24,6 +24,7 @@ from planner.ideas.events import (
     IdeasQueued,
     evolve,
 )
+from planner.parts import parts_of
 
 BY_HAND: dict[IdeaStatus, frozenset[IdeaStatus]] = {
     "new": frozenset({"rejected"}),
@@ -165,14 +166,15 @@ def _queue(command: QueueIdeas, state: Ideas) -> Sequence[IdeasEvent]:
     new = [idea for idea in ideas if idea.status == "new"]
     if not new:
         return []
-    items = tuple(
+    items = (
         idea.item
         if command.word_count is None
         else msgspec.structs.replace(idea.item, word_count=command.word_count)
         for idea in new
     )
     return [
-        IdeasQueued(site_id=new[0].site_id, sector_id=new[0].sector_id, ideas=items, run_id=command.run_id)
+        IdeasQueued(site_id=new[0].site_id, sector_id=new[0].sector_id, ideas=part, run_id=command.run_id)
+        for part in parts_of(items)
     ]
 
 

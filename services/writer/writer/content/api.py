@@ -36,6 +36,7 @@ from writer.content.events import Body, Content
 from writer.content.jobs import release
 from writer.content.views import content, content_versions
 from writer.images.views import images
+from writer.pipeline.cancelled import is_cancelled
 from writer.slugs import slug_of
 from writer.tasks.views import tasks
 from writer.taxonomies.decisions import TERM, AddTerm, terms_of
@@ -233,7 +234,10 @@ async def approve_content(content_id: UUID, caller: Caller, runtime: Runtime) ->
 
     async def approve(tx: Transaction) -> dict[str, Any]:
         await _row(tx, content_id, caller)
-        handled = await tx.handle(CONTENT, content_id, ApproveContent(caller.user_id))
+        before, _ = await tx.load(CONTENT, content_id)
+        cancelled = isinstance(before, Content) and await is_cancelled(tx, before.run_id)
+        approval = ApproveContent(caller.user_id, instead_of_rule=cancelled)
+        handled = await tx.handle(CONTENT, content_id, approval)
         if handled.events and isinstance(handled.state, Content):
             cause = stable_id("approval", handled.version)
             await release(tx, content_id, cause, run_id=handled.state.run_id)

@@ -71,10 +71,11 @@ class SubmitContent:
 
 @dataclass(frozen=True)
 class ApproveContent:
-    """`user_id` None: by the rule of a run."""
+    """`user_id` None: by the rule of a run. `instead_of_rule`: the run that approved it was cancelled."""
 
     user_id: UUID | None = None
     run_id: UUID | None = None
+    instead_of_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,9 @@ def _submit(run_id: UUID | None, content: Content) -> Sequence[ContentEvent]:
 
 
 def _approve(command: ApproveContent, content: Content) -> Sequence[ContentEvent]:
-    if content.is_approved:
+    overruled = command.instead_of_rule and content.approved_by_rule
+    again = content.status == "review" and (content.withdrawn or overruled)
+    if content.is_approved and not again:
         return []
     if content.status != "review":
         raise ContentStatusConflict(

@@ -161,7 +161,8 @@ class NoContent:
 @dataclass(frozen=True)
 class Content:
     """`run_id` is the run that works on it, `told` are the runs that know of its review; `published` is the version that
-    is out, which an edit leaves there.
+    is out, which an edit leaves there; `withdrawn`: what the approval handed over was taken back, or archived before;
+    `approved_by_rule`: by a run, which has not handed it over yet.
     """
 
     content_id: UUID
@@ -178,6 +179,8 @@ class Content:
     releases: frozenset[UUID] = field(default_factory=frozenset)
     problem: tuple[int, str, str] | None = None
     archived: bool = False
+    withdrawn: bool = False
+    approved_by_rule: bool = False
 
     @property
     def is_approved(self) -> bool:
@@ -202,12 +205,24 @@ def evolve(state: ContentState, event: ContentEvent) -> ContentState:
             told = state.told | ({run_id} if run_id else frozenset())
             reviewed: ContentStatus = "published" if state.status == "published" else "review"
             return replace(state, status=reviewed, run_id=run_id or state.run_id, told=told)
-        case ContentApproved(text_version=version, run_id=run_id):
-            return replace(state, approved=version, run_id=run_id or state.run_id)
+        case ContentApproved(text_version=version, user_id=user_id, run_id=run_id):
+            return replace(
+                state,
+                approved=version,
+                run_id=run_id or state.run_id,
+                withdrawn=False,
+                approved_by_rule=user_id is None,
+            )
         case ContentRejected():
             return replace(state, status="draft", approved=None)
         case ContentReleased(release_id=release_id):
-            return replace(state, releases=state.releases | {release_id}, problem=None)
+            return replace(
+                state,
+                releases=state.releases | {release_id},
+                problem=None,
+                withdrawn=False,
+                approved_by_rule=False,
+            )
         case ContentPublished(text_version=version, external_id=external_id):
             # An edit made meanwhile stays a draft; the version that is out is another.
             status: ContentStatus = "published" if version == state.text_version else state.status
@@ -216,9 +231,9 @@ def evolve(state: ContentState, event: ContentEvent) -> ContentState:
             return replace(state, problem=(version, code, message))
         case ContentUnpublished():
             status = "review" if state.status == "published" else state.status
-            return replace(state, published=None, status=status)
+            return replace(state, published=None, status=status, withdrawn=True)
         case ContentArchived():
-            return replace(state, archived=True)
+            return replace(state, archived=True, withdrawn=True)
         case ContentRestored():
             return replace(state, archived=False)
 

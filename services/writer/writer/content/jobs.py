@@ -16,6 +16,7 @@ from writer.content.bodies import stored
 from writer.content.decisions import CONTENT, ReleaseContent
 from writer.content.events import Content, Publication
 from writer.images.views import images
+from writer.pipeline.cancelled import is_cancelled
 from writer.taxonomies.decisions import terms_of
 
 # An object store that is away comes back within the hour that the growing pauses of so many attempts span.
@@ -29,8 +30,12 @@ async def release(
     *,
     run_id: UUID | None = None,
     integration_id: UUID | None = None,
+    by_rule: bool = False,
 ) -> None:
-    """Ask for the hand-over of the version approved now; the same `cause` leads to one hand-over."""
+    """Ask for the hand-over of the version approved now; the same `cause` leads to one hand-over.
+
+    `by_rule`: the run asks for it, not a person, so that it stops with the run.
+    """
     await RELEASE.defer(
         tx.connection,
         account_id=tx.account_id,
@@ -40,6 +45,7 @@ async def release(
             "release_id": stable_id(content_id, cause),
             "run_id": run_id,
             "integration_id": integration_id,
+            "by_rule": by_rule,
         },
         priority=AUTOMATION if run_id else INTERACTIVE,
     )
@@ -57,12 +63,16 @@ def handler(runtime: RuntimeOf) -> JobHandler:
         body = await stored(content.text.body, runtime.objects.of(work.account_id))
 
         async def say(tx: Transaction) -> None:
+            run_id = _id(work.arguments["run_id"])
+            # A job that does not say it, of an earlier release, counts as the run's.
+            if work.arguments.get("by_rule", True) and await is_cancelled(tx, run_id):
+                return
             publication = Publication(
                 body=body,
                 terms=terms_of(content.origin.site_id, content.text.categories, content.text.tags),
                 images=await _pictures(tx, content_id),
                 integration_id=_id(work.arguments["integration_id"]),
-                run_id=_id(work.arguments["run_id"]),
+                run_id=run_id,
             )
             await tx.handle(
                 CONTENT,

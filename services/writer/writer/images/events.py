@@ -76,6 +76,8 @@ class ImageGenerated(Event, frozen=True, kw_only=True):
 
 
 class ImageFailed(Event, frozen=True, kw_only=True):
+    """What was made before stays."""
+
     image_id: UUID
     operation_id: UUID
     error_code: str
@@ -162,7 +164,8 @@ def evolve(state: GalleryState, event: GalleryEvent) -> GalleryState:
             made = _changed(state, id, status="generated", object=object, operation_id=operation_id)
             return _arrived(made, id, run_id)
         case ImageFailed(image_id=id, operation_id=operation_id, run_id=run_id):
-            failed = _changed(state, id, status="failed", operation_id=operation_id)
+            stays = state.images[id].status == "generated"
+            failed = _changed(state, id, status="generated" if stays else "failed", operation_id=operation_id)
             return _arrived(failed, id, run_id)
         case ImageArchived(image_id=id):
             return _changed(state, id, archived=True)

@@ -71,7 +71,8 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                     error=None,
                 )
             case ImageFailed(image_id=id, error_code=code, message=message):
-                await change_rows(sql, images, fact, [id], status="failed", error_code=code, error=message)
+                kept = sa.case((images.c.status == "generated", "generated"), else_="failed")
+                await change_rows(sql, images, fact, [id], status=kept, error_code=code, error=message)
             case ImageArchived(image_id=id):
                 await change_rows(sql, images, fact, [id], archived=True)
             case ImageRestored(image_id=id):

@@ -26,6 +26,7 @@ from writer.images.decisions import GALLERY, AwaitImages
 from writer.images.events import Gallery
 from writer.images.jobs import content_of
 from writer.images.requests import request_images, request_prompts
+from writer.pipeline.cancelled import note_cancelled
 from writer.tasks.decisions import TASK
 from writer.tasks.events import Task
 from writer.tasks.requests import request_content
@@ -55,6 +56,7 @@ def reactions(steps: Mapping[Function, PaidStep], image_model: str) -> Reactions
 
     @table.on(PipelineRunCancelled)
     async def run_cancelled(event: Heard[PipelineRunCancelled], tx: Transaction) -> None:
+        await note_cancelled(tx, event.data.run_id)
         rows = await tx.all(
             sa.select(operation_rows.c.operation_id)
             .where(
@@ -110,6 +112,10 @@ async def _illustrate_content(
     gallery, _ = await tx.load(GALLERY, content_id)
     content, _ = await tx.load(CONTENT, content_id)
     assert isinstance(gallery, Gallery), "its view has images"
+    if not isinstance(content, Content) or content.archived:
+        for image_id in image_ids:
+            await _refuse(stage, tx, image_id, "generate_images", "its article is archived", archived=True)
+        return
     todo = []
     for image_id in image_ids:
         image = gallery.images[image_id]
@@ -120,7 +126,7 @@ async def _illustrate_content(
             todo.append(image_id)
     if todo:
         await tx.handle(GALLERY, content_id, AwaitImages(stage.run_id, tuple(todo)))
-    elif isinstance(content, Content) and not content.archived:
+    else:
         await tx.handle(CONTENT, content_id, SubmitContent(stage.run_id))
     for image_id in todo:
         await request_images(
@@ -141,18 +147,24 @@ async def _publish(stage: PipelineStageStarted, tx: Transaction, content_id: UUI
     if not isinstance(content, Content) or content.archived:
         await _refuse(stage, tx, content_id, "generate_content", "the content is archived or unknown")
     elif content.is_approved:
-        await release(tx, content_id, stage.run_id, run_id=stage.run_id)
+        await release(tx, content_id, stage.run_id, run_id=stage.run_id, by_rule=True)
     elif content.status != "review":
         await _refuse(stage, tx, content_id, "generate_content", f"the content is {content.status}")
     elif stage.auto_approve:
         await tx.handle(CONTENT, content_id, ApproveContent(run_id=stage.run_id))
-        await release(tx, content_id, stage.run_id, run_id=stage.run_id)
+        await release(tx, content_id, stage.run_id, run_id=stage.run_id, by_rule=True)
     else:
         await tx.handle(CONTENT, content_id, SubmitContent(stage.run_id))
 
 
 async def _refuse(
-    stage: PipelineStageStarted, tx: Transaction, item_id: UUID, function: Function, reason: str
+    stage: PipelineStageStarted,
+    tx: Transaction,
+    item_id: UUID,
+    function: Function,
+    reason: str,
+    *,
+    archived: bool = False,
 ) -> None:
     """Answer an item that cannot be worked on: an operation that costs nothing and has failed already."""
     operation_id = pipeline_operation_id(stage.run_id, stage.stage, item_id)
@@ -171,4 +183,5 @@ async def _refuse(
             run_id=stage.run_id,
         ),
     )
-    await tx.handle(OPERATION, operation_id, FailItem(item_id, "CANNOT_BE_WORKED_ON", reason))
+    code = "ARCHIVED" if archived else "CANNOT_BE_WORKED_ON"
+    await tx.handle(OPERATION, operation_id, FailItem(item_id, code, reason))

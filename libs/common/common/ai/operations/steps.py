@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from common.ai.answers_store import recorded_cost
 from common.ai.costs import credits, price
 from common.ai.engine import Answer
 from common.ai.functions import AnyFunction
@@ -204,7 +205,7 @@ class _Item:
         try:
             await self._record(work, operation_id, item_id, answer)
         except DomainError as error:
-            await self._fail(work, error.code, error.message, answer.usage.cost_micro_usd)
+            await self._fail(work, error.code, error.message)
 
     async def _prepare(
         self, work: Work, operation_id: UUID, item_id: UUID
@@ -241,13 +242,13 @@ class _Item:
         cost = cause.usage.cost_micro_usd if isinstance(cause, ProviderError) and cause.usage else 0
         await self._fail(work, code, message, cost)
 
-    async def _fail(self, work: Work, code: str, message: str, cost_micro_usd: int = 0) -> None:
+    async def _fail(self, work: Work, code: str, message: str, unrecorded_micro_usd: int = 0) -> None:
+        """End the item; beside what its recorded answers have cost us it says what a call without one has."""
         operation_id, item_id = _ids(work)
 
         async def fail(tx: Transaction) -> None:
-            handled = await tx.handle(
-                OPERATION, operation_id, FailItem(item_id, code, message, cost_micro_usd)
-            )
+            cost = unrecorded_micro_usd + await recorded_cost(tx, operation_id, str(item_id))
+            handled = await tx.handle(OPERATION, operation_id, FailItem(item_id, code, message, cost))
             if handled.events and isinstance(handled.state, Operation):
                 await self._step.failed(tx, handled.state, item_id, code, message)
 
