@@ -309,9 +309,13 @@ class TestClustersAndIdeas:
         ]
         ids = await add_keywords(planner, tenant, *texts)
         body = {"sector_id": str(tenant.sector), "keyword_ids": [str(id) for id in ids]}
-        accepted = await planner.call(tenant, "POST", "/planner/keywords/auto_cluster/", body)
+        path = "/planner/keywords/auto_cluster/"
+        accepted = await planner.call(tenant, "POST", path, body, key="k")
         assert accepted.status_code == 202, accepted.text
         await others.settle()
+        await planner.lose_answers(tenant)
+        again = await planner.call(tenant, "POST", path, body, key="k")
+        assert (again.status_code, again.json()["data"]) == (202, accepted.json()["data"])
         (outcome,) = await planner.said(tenant, KeywordsClustered)
         placed = [id for cluster in outcome.clusters for id in cluster.keyword_ids]
         assert len(placed) == len(set(placed))

@@ -159,6 +159,11 @@ class Parts:
                 ran += 1
         return ran
 
+    async def lose_answers(self, tenant: Tenant) -> None:
+        """As if the process had died before it kept what it answered."""
+        async with self.database.transaction(tenant.id) as tx:
+            await tx.execute("UPDATE idempotency_keys SET status = NULL, locked_until = '-infinity'")
+
     async def due(self) -> list[Any]:
         async with self.database.transaction(None) as tx:
             query = "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id"
@@ -209,6 +214,7 @@ class Parts:
         role: str = "owner",
         sites: tuple[UUID, ...] | None = None,
         if_match: str | None = None,
+        key: str | None = None,
         **query: Any,
     ) -> httpx.Response:
         """As a member with that role; `sites` None: of the whole account."""
@@ -223,6 +229,8 @@ class Parts:
         headers = {HEADER: self._signer.sign(identity)}
         if if_match is not None:
             headers["If-Match"] = if_match
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return await self.client.request(method, path, json=body, params=query, headers=headers)
 
 

@@ -331,8 +331,12 @@ class TestImagesAndTerms:
         first = prompts["data"]["results"][0]["id"]
         assert (await writer.client.get(f"/writer/images/{first}/file/")).status_code == 404, "not made yet"
 
-        made = await writer.call(tenant, "POST", "/writer/images/generate_images/", {"content_id": id})
+        path = "/writer/images/generate_images/"
+        made = await writer.call(tenant, "POST", path, {"content_id": id}, key="k")
         await pay(writer, tenant, made)
+        await writer.lose_answers(tenant)
+        again = await writer.call(tenant, "POST", path, {"content_id": id}, key="k")
+        assert (again.status_code, again.json()["data"]) == (202, made.json()["data"])
         assert (await writer.call(tenant, "GET", "/writer/image-prompts/")).json()["data"]["count"] == 0
         groups = (await writer.call(tenant, "GET", "/writer/images/grouped/")).json()
         Success[Listed[ImageGroup]].model_validate(groups)

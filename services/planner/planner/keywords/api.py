@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.ai.operations import steps as operations
 from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
@@ -246,6 +247,8 @@ async def auto_cluster(caller: Caller, runtime: Runtime, body: AutoClusterIn) ->
 
     async def work(tx: Transaction) -> None:
         site_id = await _site_of(caller, tx, body.sector_id)
+        if not await operations.is_new(tx, operation_id):
+            return  # repeated: what it asked for may be done by now
         if body.keyword_ids is not None:
             rows = await _all(caller, tx, body.keyword_ids)
             if require_one_sector("keyword_ids", rows) != (site_id, body.sector_id):

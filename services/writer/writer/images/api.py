@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.ai.operations import steps as operations
 from common.api.answers import Listed, Success, TaskAccepted
 from common.api.caller import Caller, CallerOf
 from common.api.envelope import Answer, accepted, answer
@@ -266,6 +267,8 @@ async def generate_images(body: GenerateImages, caller: Caller, runtime: Runtime
     operation_id = caller.new_id("operation")
 
     async def start(tx: Transaction) -> None:
+        if not await operations.is_new(tx, operation_id):
+            return  # repeated: what it asked for may be done by now
         rows = await _chosen(tx, body, caller)
         require_one_sector("image_ids", rows)
         await request_images(
