@@ -117,8 +117,6 @@ class Beside:
         self._connection = connection
         self._types = model.types
         self._projection = projection
-        self._applied = 0
-        self._counted = 0
 
     async def create(self, *, unlogged: bool = False) -> None:
         """Empty tables like the live ones. Unlogged: faster, for tables that are dropped again anyway."""
@@ -159,17 +157,8 @@ class Beside:
                 async with self._connection.transaction():
                     await self._apply(facts, Sql(self._connection))
             reached, applied = page, applied + len(facts)
-            self._applied += len(facts)
-            if self._applied > 2 * self._counted:
-                await self._count()
-                self._counted = self._applied
             progress(reached, last)
         return applied
-
-    async def _count(self) -> None:
-        """Tell the planner how large the tables have become: what was planned for empty ones reads them whole."""
-        for table in self.tables:
-            await self._connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(self.schema, table)))
 
     async def replace_live(self) -> tuple[Corrected, ...]:
         """Make the live tables equal to these; only rows that differ are touched."""
