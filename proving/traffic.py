@@ -238,8 +238,8 @@ class Traffic:
         self.say("writer", tenant.account_id, f"operation-{operation}", ended)
 
     def _poison(self, tenant: Tenant) -> None:
-        """By turns a request that has no price, and one that nobody can read."""
-        charge = Charge(kind="image", units=1, model="unheard-of")
+        """By turns a request for less than nothing, and one that nobody can read."""
+        charge = Charge(kind="image", units=-1, model="local")
         request = AIOperationRequested(
             operation_id=self._id(),
             function="generate_images",
