@@ -39,6 +39,8 @@ LOCK_ATTEMPTS = 5
 """A long writer lets our lock time out, a crossing one makes a deadlock: both pass."""
 REBUILD_LOCK = 0x1697_8001
 
+TEMPORARY = "pg_temp"
+"""The schema of tables that are gone with their session."""
 LIVE = "public"
 SESSION = (
     "-c jit=off -c lock_timeout=10s -c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601"
@@ -107,12 +109,21 @@ async def rebuild(
 
 
 class Beside:
-    """The tables of one projection under construction, in a schema of their own."""
+    """The tables of one projection under construction, in a schema of their own.
+
+    The facts come by `reading`, where that is given: by another connection, whose transaction sees those of one moment.
+    """
 
     def __init__(
-        self, connection: Connection, model: ServiceModel, projection: Projection, schema: str
+        self,
+        connection: Connection,
+        model: ServiceModel,
+        projection: Projection,
+        schema: str,
+        reading: Connection | None = None,
     ) -> None:
         self.schema = schema
+        self._reading = connection if reading is None else reading
         self.tables = tuple(table.name for table in projection.tables)
         self._connection = connection
         self._types = model.types
@@ -121,7 +132,10 @@ class Beside:
     async def create(self, *, unlogged: bool = False) -> None:
         """Empty tables like the live ones. Unlogged: faster, for tables that are dropped again anyway."""
         async with self._connection.transaction():
-            await self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+            if self.schema != TEMPORARY:
+                await self._connection.execute(
+                    sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema))
+                )
             for table in self.tables:
                 await self._connection.execute(
                     sql.SQL("CREATE {} TABLE {} (LIKE {} INCLUDING ALL)").format(
@@ -139,7 +153,7 @@ class Beside:
     async def build(self, reached: int, last: int, progress: Progress) -> int:
         """Apply the facts above position `reached` up to `last`, a page a transaction; returns how many there were.
 
-        Inside an outer transaction the pages are its savepoints. Raises `RebuildFailed`.
+        Raises `RebuildFailed`.
         """
         applied = 0
         while reached < last:
@@ -174,7 +188,7 @@ class Beside:
         window = (after, last, list(self._projection.categories))
         # Streamed: the database reads on while we decode.
         async with (
-            self._connection.cursor(binary=True) as cursor,
+            self._reading.cursor(binary=True) as cursor,
             aclosing(cast("AsyncGenerator[Any]", cursor.stream(query, window, size=STREAMED_ROWS))) as rows,
         ):
             return [_recorded(row, self._types) async for row in rows]

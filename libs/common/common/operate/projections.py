@@ -10,6 +10,7 @@ from psycopg import sql
 
 from common.eventsourcing.rebuild import (
     LIVE,
+    TEMPORARY,
     Beside,
     Connection,
     Progress,
@@ -21,6 +22,9 @@ from common.operate import OperatorError
 
 SHOWN_ROWS = 5
 """Enough to see what went wrong; the digests say how much."""
+_ROWS = sql.SQL(
+    "CREATE TABLE {} AS SELECT (compared.*)::text AS row_text, to_jsonb(compared.*) AS row_json FROM {} AS compared"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +78,21 @@ def chosen(model: ServiceModel, name: str | None) -> tuple[Projection, ...]:
 async def verify(
     url: str, model: ServiceModel, projection: Projection, progress: Progress = lambda _reached, _last: None
 ) -> Verified:
-    """Rebuild beside and compare, in one transaction that sees facts and views of one moment and is rolled back.
+    """Rebuild beside and compare: one connection sees facts and views of one moment, another builds, page after page.
 
-    No lock is taken that a writer could wait for. The snapshot is as old as the rebuild takes, so dead rows stay that
-    long. `url` is the owner role's. Raises `RebuildFailed`.
+    In one transaction the rows that a page replaces would stay, each in the way of the next. No lock is taken that a
+    writer could wait for. The moment's snapshot is as old as the rebuild takes, so dead rows of live tables stay that long.
+    `url` is the owner role's. Raises `RebuildFailed`.
     """
-    async with operator_connection(url) as connection, _moment(connection):
-        schema = f"verify_{projection.name}_{connection.info.backend_pid}"
-        beside = Beside(connection, model, projection, schema)
+    async with (
+        operator_connection(url) as seeing,
+        _moment(seeing),
+        operator_connection(url) as building,
+    ):
+        beside = Beside(building, model, projection, TEMPORARY, seeing)
         await beside.create()
-        facts = await beside.build(0, await last_position(connection), progress)
-        tables = tuple([await _compare(connection, schema, table) for table in beside.tables])
+        facts = await beside.build(0, await last_position(seeing), progress)
+        tables = tuple([await _compare(seeing, building, table) for table in beside.tables])
         return Verified(projection.name, facts, tables)
 
 
@@ -104,17 +112,33 @@ async def _moment(connection: Connection) -> AsyncIterator[None]:
         yield
 
 
-async def _compare(connection: Connection, schema: str, table: str) -> Compared:
-    live, rebuilt = await _digest(connection, LIVE, table), await _digest(connection, schema, table)
+async def _compare(seeing: Connection, building: Connection, table: str) -> Compared:
+    live, rebuilt = await _digest(seeing, LIVE, table), await _digest(building, TEMPORARY, table)
     if live == rebuilt:
         return Compared(table, live, rebuilt, (), ())
+    seen, built = f"seen_{table}", f"built_{table}"
+    await building.execute(_ROWS.format(sql.Identifier(TEMPORARY, built), sql.Identifier(TEMPORARY, table)))
+    await _bring(seeing, building, table, seen)
     return Compared(
-        table,
-        live,
-        rebuilt,
-        await _only_in(connection, LIVE, schema, table),
-        await _only_in(connection, schema, LIVE, table),
+        table, live, rebuilt, await _only_in(building, seen, built), await _only_in(building, built, seen)
     )
+
+
+async def _bring(seeing: Connection, building: Connection, table: str, to: str) -> None:
+    """Copy the live rows to where the rebuilt ones are: only one connection sees each."""
+    there = sql.Identifier(TEMPORARY, to)
+    await building.execute(sql.SQL("CREATE TABLE {} (row_text text, row_json jsonb)").format(there))
+    rows = sql.SQL("SELECT (compared.*)::text, to_jsonb(compared.*) FROM {} AS compared").format(
+        sql.Identifier(LIVE, table)
+    )
+    async with (
+        seeing.cursor() as source,
+        source.copy(sql.SQL("COPY ({}) TO STDOUT").format(rows)) as coming,
+        building.cursor() as target,
+        target.copy(sql.SQL("COPY {} FROM STDIN").format(there)) as going,
+    ):
+        async for data in coming:
+            await going.write(data)
 
 
 async def _digest(connection: Connection, schema: str, table: str) -> Digest:
@@ -130,13 +154,11 @@ async def _digest(connection: Connection, schema: str, table: str) -> Digest:
     return Digest(*row)
 
 
-async def _only_in(connection: Connection, here: str, there: str, table: str) -> tuple[dict[str, Any], ...]:
-    cursor = await connection.execute(
+async def _only_in(building: Connection, here: str, there: str) -> tuple[dict[str, Any], ...]:
+    cursor = await building.execute(
         sql.SQL(
-            "SELECT row_json FROM"
-            " (SELECT (compared.*)::text AS row_text, to_jsonb(compared.*) AS row_json FROM {} AS compared"
-            " EXCEPT ALL SELECT (compared.*)::text, to_jsonb(compared.*) FROM {} AS compared) AS differing"
+            "SELECT row_json FROM (SELECT row_text, row_json FROM {} EXCEPT ALL SELECT row_text, row_json FROM {}) AS differing"
             " ORDER BY row_text LIMIT {}"
-        ).format(sql.Identifier(here, table), sql.Identifier(there, table), sql.Literal(SHOWN_ROWS))
+        ).format(sql.Identifier(TEMPORARY, here), sql.Identifier(TEMPORARY, there), sql.Literal(SHOWN_ROWS))
     )
     return tuple([row for (row,) in await cursor.fetchall()])
