@@ -38,6 +38,7 @@ LATE_LOOK_SECONDS = 5.0
 LINGER_SECONDS = 10.0
 """How long a catch-up stays after its last slice was taken: a gap in that one is asked for within about two seconds."""
 LOOKS_AT_THE_END = 40
+"""How often a slice is looked for until the topic's end is asked for again: in a broker's new life it may lie lower."""
 IDLE_SECONDS = 1.0
 """How often each side looks whether there is a catch-up at all."""
 
@@ -196,9 +197,7 @@ class CatchUpSource:
                 return False
             given.ends = await end_offsets(self._kafka, events_topic(self._service))
         given.looks += 1
-        if (
-            given.looks % LOOKS_AT_THE_END == 0
-        ):  # in a broker's new life it may lie before what the old one had
+        if given.looks % LOOKS_AT_THE_END == 0:
             now = await end_offsets(self._kafka, events_topic(self._service))
             given.ends = {partition: min(end, now.get(partition, 0)) for partition, end in given.ends.items()}
         committed = await committed_offsets(self._kafka, consumer, list(given.ends))
