@@ -396,8 +396,7 @@ class TestASiteThatMoved:
         await self.publish(publisher, tenant, content_id, target, 1)
         target.name = "wordpress:https://blog.example"
         await self.publish(publisher, tenant, content_id, target, 2)
-        ((_, post),) = target.posts
-        assert post.title.endswith("version 2")
+        assert [post.title.rpartition(" ")[2] for _, post in target.posts] == ["2"]
         assert len(target.media) == 2
         assert [said.version for said in await publisher.said(tenant, ContentPublished)] == [1, 2]
 
