@@ -22,9 +22,7 @@ from common.operate import OperatorError
 
 SHOWN_ROWS = 5
 """Enough to see what went wrong; the digests say how much."""
-_ROWS = sql.SQL(
-    "CREATE TABLE {} AS SELECT (compared.*)::text AS row_text, to_jsonb(compared.*) AS row_json FROM {} AS compared"
-)
+_ROWS = sql.SQL("SELECT (compared.*)::text AS row_text, to_jsonb(compared.*) AS row_json FROM {} AS compared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,8 @@ async def _compare(seeing: Connection, building: Connection, table: str) -> Comp
     if live == rebuilt:
         return Compared(table, live, rebuilt, (), ())
     seen, built = f"seen_{table}", f"built_{table}"
-    await building.execute(_ROWS.format(sql.Identifier(TEMPORARY, built), sql.Identifier(TEMPORARY, table)))
+    rows = _ROWS.format(sql.Identifier(TEMPORARY, table))
+    await building.execute(sql.SQL("CREATE TABLE {} AS {}").format(sql.Identifier(TEMPORARY, built), rows))
     await _bring(seeing, building, table, seen)
     return Compared(
         table, live, rebuilt, await _only_in(building, seen, built), await _only_in(building, built, seen)
@@ -128,9 +127,7 @@ async def _bring(seeing: Connection, building: Connection, table: str, to: str) 
     """Copy the live rows to where the rebuilt ones are: only one connection sees each."""
     there = sql.Identifier(TEMPORARY, to)
     await building.execute(sql.SQL("CREATE TABLE {} (row_text text, row_json jsonb)").format(there))
-    rows = sql.SQL("SELECT (compared.*)::text, to_jsonb(compared.*) FROM {} AS compared").format(
-        sql.Identifier(LIVE, table)
-    )
+    rows = _ROWS.format(sql.Identifier(LIVE, table))
     async with (
         seeing.cursor() as source,
         source.copy(sql.SQL("COPY ({}) TO STDOUT").format(rows)) as coming,

@@ -10,7 +10,7 @@ from common.contracts.billing import EntitlementsChanged
 from common.database import Sql, Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
-from common.plan_limits import LimitName
+from common.plan_limits import LimitName, require_room
 from common.replicas import metadata
 from common.views import upsert_rows, uuid_column
 
@@ -55,3 +55,12 @@ async def room(sql: Sql, of: LimitName, table: sa.Table) -> tuple[int, int | Non
         return 0, None
     counting = sa.select(sa.func.count()).select_from(table).where(~table.c.archived)
     return int(await sql.scalar(counting)), most
+
+
+async def require_some_room(sql: Sql, of: LimitName, table: sa.Table) -> None:
+    """For one row of `table` at least, where only an answer to come says how many there will be.
+
+    Raises `PlanLimitReached`.
+    """
+    used, most = await room(sql, of, table)
+    require_room(of, most, used)

@@ -11,7 +11,6 @@ from common.contracts.operations import Charge, OperationItem
 from common.contracts.planner import ClusterItem
 from common.database import Row, Transaction
 from common.ids import stable_id
-from common.plan_limits import require_room
 from common.replicas import limits
 
 from planner.clusters import views
@@ -38,10 +37,10 @@ async def request_clusters(
 ) -> None:
     """For the chosen keywords, or the sector's `most` searched-for ones without a cluster.
 
-    Raises 402, and 403 where the plan has no room for a cluster (that of a run fails when it is done).
+    Raises 402, and 403 where the plan has no room for a cluster (a run's fails when it begins).
     """
     if run_id is None and await operations.is_new(tx, operation_id):
-        await _require_room(tx)
+        await limits.require_some_room(tx, "clusters", views.clusters)
     parameters: dict[str, object] = {"most": min(most, MOST_KEYWORDS)}
     if keyword_ids is not None:
         parameters["keyword_ids"] = [str(id) for id in keyword_ids]
@@ -66,7 +65,7 @@ class AutoCluster:
     async def prepare(self, tx: Transaction, operation: Operation, item_id: UUID) -> ClusterInput | None:
         rows = await _asked_for(tx, operation)
         if rows:
-            await _require_room(tx)
+            await limits.require_some_room(tx, "clusters", views.clusters)
         # In the order of the texts: the same keywords are the same question, whatever ids and times they have.
         return ClusterInput(keywords=sorted(row["keyword"] for row in rows)) if rows else None
 
@@ -113,12 +112,6 @@ class AutoCluster:
         self, tx: Transaction, operation: Operation, item_id: UUID, error_code: str, message: str
     ) -> None:
         """The keywords stay as they were; the operation's own fact says it all."""
-
-
-async def _require_room(tx: Transaction) -> None:
-    """For one cluster at least; how many there will be, only the answer says."""
-    used, limit = await limits.room(tx, "clusters", views.clusters)
-    require_room("clusters", limit, used)
 
 
 async def _asked_for(tx: Transaction, operation: Operation) -> list[Row]:

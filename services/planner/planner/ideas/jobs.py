@@ -11,7 +11,6 @@ from common.contracts.operations import Charge, OperationItem
 from common.contracts.planner import IdeaItem
 from common.database import Transaction
 from common.ids import stable_id
-from common.plan_limits import require_room
 from common.replicas import limits
 
 from planner.clusters.decisions import CLUSTERS
@@ -40,10 +39,10 @@ async def request_ideas(
 ) -> None:
     """`count` ideas for each cluster of one sector; `word_count` is the length of their articles.
 
-    Raises 402, and 403 where the plan has no room for an idea (that of a run fails when it is done).
+    Raises 402, and 403 where the plan has no room for an idea (a run's fails when it begins).
     """
     if run_id is None and await operations.is_new(tx, operation_id):
-        await _require_room(tx)
+        await limits.require_some_room(tx, "ideas", views.ideas)
     await operations.request(
         tx,
         operations.Request(
@@ -67,7 +66,7 @@ class GenerateIdeas:
         cluster = state.clusters.get(item_id)
         if cluster is None or cluster.archived:
             return None
-        await _require_room(tx)
+        await limits.require_some_room(tx, "ideas", views.ideas)
         members = await keywords.in_cluster(tx, item_id)
         return IdeasInput(
             cluster_name=cluster.name,
@@ -116,9 +115,3 @@ class GenerateIdeas:
         self, tx: Transaction, operation: Operation, item_id: UUID, error_code: str, message: str
     ) -> None:
         """Nothing was there before, nothing is there now: the operation's own fact says it all."""
-
-
-async def _require_room(tx: Transaction) -> None:
-    """For one idea at least; how many there will be, only the answer says."""
-    used, limit = await limits.room(tx, "ideas", views.ideas)
-    require_room("ideas", limit, used)
