@@ -64,7 +64,7 @@ async def _wall(urls: ServiceUrls, fake: FakeAI) -> float:
             for number in range(CALLS):
                 account = ACCOUNTS[number % len(ACCOUNTS)]
                 arguments = {"operation_id": new_id()}
-                await JOB.defer(tx.connection, account_id=account, meta=Meta(), arguments=arguments)
+                await JOB.defer(await tx.reach(), account_id=account, meta=Meta(), arguments=arguments)
         worker = asyncio.create_task(JobWorker(urls.service, (JobHandler(JOB, run),)).run(lambda: None))
         began = monotonic()
         assert await comes(over, 10 * IDEAL)

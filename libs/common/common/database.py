@@ -8,7 +8,7 @@ import asyncio
 import random
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -81,6 +81,8 @@ def forget_ended_tasks(pool: AsyncConnectionPool[Any]) -> None:
         pool._sched_runner = None
 
 
+_OPEN = "SELECT type, data, version FROM open_stream(%s, %s, %s)"
+
 ATTEMPTS = 6
 """Deadlocks and version conflicts are rare under the account lock; six tries with jitter outlast a burst of them."""
 
@@ -104,42 +106,44 @@ class Sql:
     """Runs SQLAlchemy Core statements, or plain SQL strings with psycopg parameters, on one psycopg connection."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self.connection = connection
+        self._connection = connection
 
-    async def _prepare(self) -> None:
-        """Hook of `Transaction`: the tenant is set before a statement."""
+    async def reach(self) -> psycopg.AsyncConnection[Any]:
+        """The connection, for who sends statements of his own."""
+        return self._connection
 
     async def execute(
         self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
     ) -> int:
         """Run; returns the number of rows touched."""
-        await self._prepare()
+        connection = await self.reach()
         text, values = _compile(statement, parameters)
-        return (await self.connection.execute(text, values)).rowcount
+        return (await connection.execute(text, values)).rowcount
 
     async def execute_many(self, statement: ClauseElement | str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run once for each row, pipelined."""
-        if not rows:
-            return
-        await self._prepare()
-        text, _ = _compile(statement, rows[0])
-        async with self.connection.cursor() as cursor:
-            await cursor.executemany(text, [_compile(statement, row)[1] or {} for row in rows])
+        if len(rows) == 1:
+            await self.execute(statement, rows[0])
+        elif rows:
+            connection = await self.reach()
+            text, _ = _compile(statement, rows[0])
+            async with connection.cursor() as cursor:
+                await cursor.executemany(text, [_compile(statement, row)[1] or {} for row in rows])
 
     async def all(
         self, statement: ClauseElement | str, parameters: Mapping[str, Any] | None = None
     ) -> list[Row]:
-        await self._prepare()
+        connection = await self.reach()
         text, values = _compile(statement, parameters)
-        async with self.connection.cursor(row_factory=dict_row) as cursor:
+        async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(text, values)
             return await cursor.fetchall()  # type: ignore[return-value]  # dict rows are Mappings
 
     async def stream(self, statement: ClauseElement) -> AsyncIterator[Row]:
         """One row after the other, however many there are: they are fetched by thousands."""
-        await self._prepare()
+        connection = await self.reach()
         text, values = _compile(statement, None)
-        async with self.connection.cursor("stream", row_factory=dict_row) as cursor:
+        async with connection.cursor("stream", row_factory=dict_row) as cursor:
             cursor.itersize = ROWS_AT_ONCE
             await cursor.execute(text, values)
             async for row in cursor:
@@ -194,7 +198,7 @@ class Gathering(Sql):
     async def send(self) -> None:
         rows, self._rows = self._rows, []
         if rows:
-            async with self.connection.cursor() as cursor:
+            async with self._connection.cursor() as cursor:
                 await cursor.executemany(self._text, rows)
 
 
@@ -311,8 +315,11 @@ class Transaction(Sql):
         model: ServiceModel,
         account_id: UUID | None,
         meta: Meta,
+        *,
+        pipelined: bool = False,
     ) -> None:
         super().__init__(connection)
+        self._pipelined = pipelined
         self.model = model
         self._account_id = account_id
         self.meta = meta
@@ -320,7 +327,8 @@ class Transaction(Sql):
         self.said_something = False
         self.conditional = False
         """Whether this transaction's request has been compared with the version it names (`common.api.scope`)."""
-        self._tenant_set = account_id is not None
+        self._begun = False
+        self._tenant_set = False
         self._loaded: dict[str, tuple[Any, int]] = {}
 
     @property
@@ -340,27 +348,58 @@ class Transaction(Sql):
     @asynccontextmanager
     async def part(self) -> AsyncIterator[None]:
         """A part that is undone as a whole when it raises; the transaction can go on without it."""
+        connection = await self.reach()
         try:
-            async with self.connection.transaction():
+            async with connection.transaction():
                 yield
         except BaseException:
             self._tenant_set = False
             self._loaded.clear()
             raise
 
-    async def _prepare(self) -> None:
+    async def reach(self) -> psycopg.AsyncConnection[Any]:
+        """The connection, with the transaction begun and its tenant set."""
+        connection = await self._reach_any()
         if not self._tenant_set and self._account_id is not None:
             self._tenant_set = True
-            await self.connection.execute(
-                "SELECT set_config('app.account_id', %s, true)", (str(self._account_id),)
+            await connection.execute(_tenant(self._account_id))
+        return connection
+
+    async def _reach_any(self) -> psycopg.AsyncConnection[Any]:
+        """The same for a statement that sets its tenant itself."""
+        if not self._begun:
+            await self._connection.execute(self._beginning(), prepare=False)
+        return self._connection
+
+    def _beginning(self) -> str:
+        """What begins it and sets its tenant: one message, but in a pipeline, where a message holds one statement."""
+        self._begun = True
+        if self._pipelined or self._account_id is None:
+            return "BEGIN"
+        self._tenant_set = True
+        return f"BEGIN; {_tenant(self._account_id)}"
+
+    async def commit(self) -> None:
+        """Ends it; a transaction in which nothing was asked is none.
+
+        Raises InFailedSqlTransaction where somebody has passed over a statement's error: PostgreSQL would say nothing.
+        """
+        if not self._begun:
+            return
+        # Not `connection.commit()`, which takes a pipeline that is still to be sent for no transaction.
+        cursor = await self._connection.execute("COMMIT", prepare=False)
+        if not self._pipelined and cursor.statusmessage != "COMMIT":
+            raise psycopg.errors.InFailedSqlTransaction(
+                "a statement had failed: the transaction was rolled back"
             )
 
     async def lock(self) -> None:
         """Take the account's lock: what is read from here on stays as it is until the transaction ends."""
-        await self._prepare()
-        await self.connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (str(self.account_id),)
-        )
+        lock = f"SELECT pg_advisory_xact_lock(hashtextextended('{self.account_id}', 0))"
+        if self._begun or self._pipelined:
+            await (await self.reach()).execute(lock)
+        else:
+            await self._connection.execute(f"{self._beginning()}; {lock}", prepare=False)
 
     async def load(self, decider: Decider[S, Any], id: UUID) -> tuple[S, int]:
         """The state and version of a stream; takes the account's lock until the transaction ends."""
@@ -376,20 +415,28 @@ class Transaction(Sql):
     async def _fold(
         self, decider: Decider[S, Any], stream: str, snapshot: Snapshot[S] | None
     ) -> tuple[S, int]:
-        cursor = await self.connection.execute(
-            "SELECT type, data, version FROM open_stream(%s, %s, %s)",
-            (self.account_id, stream, snapshot.shape if snapshot else None),
-            prepare=True,
-        )
-        self._tenant_set = True
         state, version = decider.initial, 0
-        for type_name, data, at_version in await cursor.fetchall():
+        for type_name, data, at_version in await self._open(stream, snapshot.shape if snapshot else None):
             if snapshot and type_name is None:
                 state = snapshot.decode(data)
             else:
                 state = decider.evolve(state, decider.types.decode_json(type_name, data))
             version = at_version
         return state, version
+
+    async def _open(self, stream: str, shape: str | None) -> Sequence[tuple[str, str, int]]:
+        """In one round trip with the beginning, where nothing was asked before."""
+        values = (self.account_id, stream, shape)
+        if self._begun or self._pipelined:
+            connection = await self._reach_any()
+            cursor = await connection.execute(_OPEN, values, prepare=True)
+        else:
+            self._begun = True
+            cursor = psycopg.AsyncClientCursor(self._connection)  # who binds values may ask two things
+            await cursor.execute(f"BEGIN; {_OPEN}", values)
+            cursor.nextset()
+        self._tenant_set = True
+        return await cursor.fetchall()
 
     async def handle(self, decider: Decider[S, C], id: UUID, command: C) -> Handled[S]:
         """Load, decide, append, project. Raises what `decide` raises, `StreamConflict` or `EventTooLarge`."""
@@ -406,7 +453,8 @@ class Transaction(Sql):
 
     async def _keep(self, stream: StreamName, version: int, snapshot: Snapshot[S], state: S) -> None:
         """Under the account's lock: a later one never meets an earlier one."""
-        await self.connection.execute(
+        connection = await self.reach()
+        await connection.execute(
             "INSERT INTO snapshots (account_id, stream, version, shape, state) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, shape = excluded.shape,"
             " state = excluded.state",
@@ -437,8 +485,9 @@ class Transaction(Sql):
                 ],
             }
         )
+        connection = await self._reach_any()
         try:
-            cursor = await self.connection.execute(
+            cursor = await connection.execute(
                 "SELECT positions, at FROM append_events(%s::text::jsonb)",
                 (batch.decode(),),
                 prepare=True,
@@ -468,7 +517,8 @@ class Transaction(Sql):
 
     async def defer(self, job: Job, **arguments: Any) -> None:
         """Ask for background work; it exists exactly if this transaction commits."""
-        await job.defer(self.connection, account_id=self.account_id, meta=self.meta, arguments=arguments)
+        connection = await self.reach()
+        await job.defer(connection, account_id=self.account_id, meta=self.meta, arguments=arguments)
 
 
 def check_size(contract: Contract, fact: Recorded[Event]) -> None:
@@ -516,16 +566,21 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, account_id: UUID | None, meta: Meta | None = None
+        self, account_id: UUID | None, meta: Meta | None = None, *, pipelined: bool = False
     ) -> AsyncIterator[Transaction]:
-        """Open one transaction, without retries. `account_id` None sees no tenant's row (lookups, machinery)."""
-        async with self._connection() as connection:  # which rolls back what was not committed
-            await connection.execute(_begin(account_id), prepare=False)
-            tx = Transaction(connection, self.model, account_id, meta or Meta())
+        """Open one transaction, without retries. `account_id` None sees no tenant's row (lookups, machinery).
+
+        It begins with its first statement. `pipelined`: statements wait for an answer only where one is read.
+        """
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._connection())  # rolls back what is left open
+            if pipelined:
+                await stack.enter_async_context(connection.pipeline())
+            tx = Transaction(connection, self.model, account_id, meta or Meta(), pipelined=pipelined)
             yield tx
             if tx.recorded_something:
                 crash_point("command.before_commit")
-            await connection.commit()
+            await tx.commit()
         if tx.recorded_something:
             crash_point("command.after_commit")
         if tx.said_something:
@@ -542,36 +597,47 @@ class Database:
                     return
                 await connection.close()  # the pool makes a new one in its place
 
-    async def call(self, statement: str, parameters: Sequence[Any]) -> None:
-        """One statement as a transaction of its own: one round trip, where opening and committing take two more.
+    async def call(self, statement: str, parameters: Sequence[Any]) -> Row | None:
+        """One statement as a transaction of its own: one round trip, where beginning and committing take two more.
 
-        The statement sets its tenant itself; it records no facts.
+        The statement sets its tenant itself; it records no facts. Returns its first row. Again when a deadlock was in the way.
         """
-        async with self._connection() as connection:
-            await connection.execute(statement, parameters, prepare=True)
+
+        async def once() -> Row | None:
+            async with self._connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(statement, parameters, prepare=True)
+                return await cursor.fetchone()
+
+        return await _again(once)
 
     async def run(
         self, account_id: UUID | None, work: Callable[[Transaction], Awaitable[T]], meta: Meta | None = None
     ) -> T:
         """Run `work` in a transaction, again from the start when another writer or a deadlock was in the way."""
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                async with self.transaction(account_id, meta) as tx:
-                    return await work(tx)
-            except IN_THE_WAY as error:
-                if attempt == ATTEMPTS:
-                    raise
-                log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
-                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+        async def once() -> T:
+            async with self.transaction(account_id, meta) as tx:
+                return await work(tx)
+
+        return await _again(once)
 
 
-def _begin(account_id: UUID | None) -> str:
-    """Begins a transaction and sets its tenant, in one round trip; hexadecimal digits are all that can get in here."""
-    if account_id is None:
-        return "BEGIN"
-    return f"BEGIN; SELECT set_config('app.account_id', '{account_id.hex}', true)"
+async def _again(once: Callable[[], Awaitable[T]]) -> T:
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await once()
+        except IN_THE_WAY as error:
+            if attempt == ATTEMPTS:
+                raise
+            log.info("transaction_retried", attempt=attempt, reason=type(error).__name__)
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+
+def _tenant(account_id: UUID) -> str:
+    """Sets the tenant until the transaction ends; a UUID is all that can get in here."""
+    return f"SELECT set_config('app.account_id', '{account_id}', true)"
 
 
 async def _still_there(connection: psycopg.AsyncConnection[Any]) -> bool:

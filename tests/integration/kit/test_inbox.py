@@ -167,7 +167,7 @@ class TestPassed:
         assert await inbox.next_offsets() == {(TOPIC, 0): 1}
 
 
-def _away(account_id: UUID | None) -> Any:
+def _away(*_: Any, **__: Any) -> Any:
     raise psycopg.OperationalError("the database is away")
 
 

@@ -240,7 +240,7 @@ async def test_priorities_are_kept_with_the_job(toy_database: Database, toy_urls
     async with toy_database.transaction(ACCOUNT, Meta(request_id="r")) as tx:
         for priority in (IMPORT, AUTOMATION, INTERACTIVE, None):
             await JOB.defer(
-                tx.connection, account_id=ACCOUNT, meta=tx.meta, arguments={"name": "x"}, priority=priority
+                await tx.reach(), account_id=ACCOUNT, meta=tx.meta, arguments={"name": "x"}, priority=priority
             )
     kept = rows(toy_urls, "SELECT priority, args->'meta'->>'request_id' FROM procrastinate_jobs ORDER BY id")
     assert kept == [(0, "r"), (10, "r"), (20, "r"), (INTERACTIVE, "r")]

@@ -1,8 +1,9 @@
 """The corners of a transaction: rows in bulk, nothing to do, no tenant, and a writer that is always in the way."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import pytest
@@ -40,7 +41,7 @@ async def test_gathered_statements_run_in_their_order_and_before_a_question(toy_
     raised = "UPDATE toy_heard SET version = version + %(by)s"
     async with toy_database.transaction(account) as tx:
         await tx.scalar("SELECT 1")
-        gathering = Gathering(tx.connection)
+        gathering = Gathering(await tx.reach())
         await gathering.execute(sa.insert(toy.heard), row(1))
         await gathering.execute_many(sa.insert(toy.heard), [row(2), row(3)])
         assert await tx.scalar("SELECT count(*) FROM toy_heard") == 0, "they wait"
@@ -159,6 +160,57 @@ async def test_however_many_connections_ended_nobody_waits_for_longer_and_longer
             assert await tx.scalar("SELECT 1") == 1
     finally:
         await database.close()
+
+
+async def test_an_error_that_somebody_passed_over_is_no_commit(toy_database: Database) -> None:
+    async def work(tx: Transaction) -> None:
+        await toy.count(tx, new_id(), toy.Count())
+        with suppress(psycopg.errors.DivisionByZero):
+            await tx.execute("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction, match="was rolled back"):
+        await toy_database.run(new_id(), work)
+    async with toy_database.transaction(None) as tx:
+        assert await tx.scalar("SELECT 1") == 1, "its connection can be used again"
+
+
+async def test_a_transaction_in_which_nothing_is_asked_is_none(toy_database: Database) -> None:
+    async with toy_database.transaction(new_id()):
+        pass
+    async with toy_database.transaction(None, pipelined=True):
+        pass
+
+
+async def test_a_pipelined_transaction_is_committed_or_undone_as_a_whole(toy_database: Database) -> None:
+    account, counter = new_id(), new_id()
+
+    async def count(divisor: int) -> None:
+        async with toy_database.transaction(None, pipelined=True) as tx:
+            tx.switch(account, Meta())
+            await tx.lock()
+            await toy.count(tx, counter, toy.Count())
+            await tx.execute("SELECT 1 / %(divisor)s", {"divisor": divisor})
+
+    await count(1)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await count(0)
+    async with toy_database.transaction(account) as tx:
+        assert await tx.load(toy.COUNTER, counter) == (1, 1)
+
+
+async def test_each_way_to_begin_sets_the_tenant(toy_database: Database) -> None:
+    account, counter = new_id(), new_id()
+    await toy_database.run(account, partial(toy.count, counter=counter, command=toy.Count()))
+    for first in ("load", "lock", "ask", "part"):
+        async with toy_database.transaction(account) as tx:
+            if first == "load":
+                await tx.load(toy.COUNTER, counter)
+            elif first == "lock":
+                await tx.lock()
+            elif first == "part":
+                async with tx.part():
+                    pass
+            assert await tx.scalar("SELECT number FROM toy_counters") == 1, first
 
 
 @pytest.mark.parametrize("error", [StreamConflict(), psycopg.errors.DeadlockDetected()])

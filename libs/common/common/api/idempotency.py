@@ -21,7 +21,7 @@ from common.api.caller import REPEATABLE, identity_of
 from common.api.envelope import REPLAY, failure
 from common.api.runtime import RuntimeOf
 from common.auth.identity import InvalidIdentity
-from common.database import Database, StreamConflict, Transaction
+from common.database import Database, Row
 
 LARGEST_BODY = 1_000_000
 """Larger bodies (imports) are streamed; they are idempotent by their content instead."""
@@ -77,10 +77,7 @@ class IdempotencyMiddleware:
     async def _once(
         self, runtime: RuntimeOf, account_id: UUID, key: str, fingerprint: str, request: "_Replayed"
     ) -> None:
-        async def take(tx: Transaction) -> tuple[datetime | None, dict[str, Any] | None]:
-            return await _take(tx, key, fingerprint)
-
-        since, known = await runtime.database.run(account_id, take)
+        since, known = await _take(runtime.database, account_id, key, fingerprint)
         if known is not None and known["fingerprint"] != fingerprint:
             await request.refuse(
                 422,
@@ -101,39 +98,19 @@ class IdempotencyMiddleware:
             finally:
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
-            async with runtime.database.transaction(account_id) as tx:
-                await _keep(tx, key, status, headers, body)
+            await _keep(runtime.database, account_id, key, status, headers, body)
 
 
-# Each request removes a few of its account that are too old, so that answers do not lie there for ever. One that is being
-# worked on stays: without it the request could run a second time.
-_FORGET = """
-DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND (locked_until < now()) IS NOT FALSE
-    AND (key = %(key)s OR ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys
-        WHERE created_at < now() - interval '24 hours' AND (locked_until < now()) IS NOT FALSE
-        ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED)))
-"""
-
-
-async def _take(tx: Transaction, key: str, fingerprint: str) -> tuple[datetime | None, dict[str, Any] | None]:
-    """When the key was first used where this request is the one to run, else the row that is already there."""
-    await tx.execute(_FORGET, {"key": key})
-    taken = await tx.first(
-        "INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, locked_until)"
-        " VALUES (%(account)s, %(key)s, %(fingerprint)s, now() + make_interval(secs => %(lock)s))"
-        " ON CONFLICT (account_id, key) DO UPDATE SET locked_until = excluded.locked_until"
-        " WHERE k.status IS NULL AND k.locked_until < now() AND k.fingerprint = excluded.fingerprint"
-        " RETURNING k.created_at",
-        {"account": tx.account_id, "key": key, "fingerprint": fingerprint, "lock": LOCKED_SECONDS},
-    )
-    if taken:
-        return taken["created_at"], None
-    row = await tx.first(
-        "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE key = %(key)s", {"key": key}
-    )
-    if row is None:
-        raise StreamConflict("the key was forgotten just now")
-    return None, dict(row)
+async def _take(
+    database: Database, account_id: UUID, key: str, fingerprint: str
+) -> tuple[datetime | None, Row | None]:
+    """When the key was first used where this request is the one to run, else what is known of it."""
+    taking = "SELECT since, fingerprint, status, headers, body FROM take_key(%s, %s, %s, %s)"
+    row = None
+    while row is None:  # nothing: it was forgotten just now
+        row = await database.call(taking, (account_id, key, fingerprint, LOCKED_SECONDS))
+    since: datetime | None = row["since"]
+    return since, None if since else row
 
 
 async def _hold(database: Database, account_id: UUID, key: str) -> None:
@@ -141,28 +118,19 @@ async def _hold(database: Database, account_id: UUID, key: str) -> None:
     while True:
         await asyncio.sleep(RENEWED_SECONDS)
         with suppress(psycopg.Error):
-            async with database.transaction(account_id) as tx:
-                await tx.execute(
-                    "UPDATE idempotency_keys SET locked_until = now() + make_interval(secs => %(lock)s)"
-                    " WHERE key = %(key)s AND status IS NULL",
-                    {"key": key, "lock": LOCKED_SECONDS},
-                )
+            await database.call("SELECT hold_key(%s, %s, %s)", (account_id, key, LOCKED_SECONDS))
 
 
-async def _keep(tx: Transaction, key: str, status: int, headers: list[list[str]], body: bytes) -> None:
+async def _keep(
+    database: Database, account_id: UUID, key: str, status: int, headers: list[list[str]], body: bytes
+) -> None:
     """Keep an answer; after a fault of ours, or a wait that was too short, the request may be tried again at once.
 
     Its row stays: what was done before the fault is found again by the ids that follow from it.
     """
-    if status >= 500:
-        free = "UPDATE idempotency_keys SET locked_until = '-infinity' WHERE key = %(key)s"
-        await tx.execute(free, {"key": key})
-        return
-    await tx.execute(
-        "UPDATE idempotency_keys SET status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s,"
-        " locked_until = NULL WHERE key = %(key)s",
-        {"key": key, "status": status, "headers": msgspec.json.encode(headers).decode(), "body": body},
-    )
+    kept = None if status >= 500 else status
+    values = (account_id, key, kept, msgspec.json.encode(headers).decode(), body)
+    await database.call("SELECT keep_answer(%s, %s, %s::integer, %s::text::jsonb, %s)", values)
 
 
 class _Replayed:

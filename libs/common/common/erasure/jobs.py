@@ -50,7 +50,7 @@ def handler(runtime: RuntimeOf, forget: Forget = _nothing) -> JobHandler:
             async def once_more(tx: Transaction) -> None:
                 now = await tx.scalar("SELECT now()")
                 await ERASE_ACCOUNT.defer(
-                    tx.connection,
+                    await tx.reach(),
                     account_id=account_id,
                     meta=work.meta,
                     arguments={"last": True},

@@ -27,7 +27,8 @@ POLL_SECONDS = 0.5
 
 async def ask_for_blocked_subjects(tx: Sql, consumer: str) -> psycopg.AsyncCursor[tuple[UUID, str]]:
     """The streams (account, subject) that have an open letter: their later events wait behind it."""
-    return await tx.connection.execute(
+    connection = await tx.reach()
+    return await connection.execute(
         "SELECT account_id, subject FROM blocked_subjects(%(consumer)s)", {"consumer": consumer}
     )
 

@@ -161,7 +161,7 @@ class Inbox:
 
     async def _take(self, ranges: _Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]) -> None:
         try:
-            async with self._database.transaction(None) as tx, tx.connection.pipeline():
+            async with self._database.transaction(None, pipelined=True) as tx:
                 await self._take_together(tx, ranges, arrived, broken)
                 crash_point("batch.before_commit")
         except Exception as error:
@@ -285,7 +285,8 @@ class Inbox:
         ids = {item.event.event_id for item in arrived}
         # As one text, sorted, so that no two consumers wait for each other: an array would be dumped id by id.
         text = ",".join(sorted(id.hex for id in ids))
-        taken = await tx.connection.execute(
+        connection = await tx.reach()
+        taken = await connection.execute(
             _TAKE, {"consumer": self.consumer, "ids": f"{{{text}}}", "asked": len(ids)}
         )
         waiting = await dead_letters.ask_for_blocked_subjects(tx, self.consumer)
@@ -302,7 +303,8 @@ class Inbox:
         self, tx: Transaction, arrived: Sequence[Arrived]
     ) -> psycopg.AsyncCursor[tuple[UUID]]:
         accounts = ",".join(sorted({item.event.account_id.hex for item in arrived}))
-        return await tx.connection.execute(
+        connection = await tx.reach()
+        return await connection.execute(
             "SELECT account_id FROM erased_among(%(accounts)s::text::uuid[])", {"accounts": f"{{{accounts}}}"}
         )
 

@@ -36,6 +36,11 @@ def create_v2(op: Any) -> None:
     run_script(op, "CREATE INDEX idempotency_keys_by_age ON idempotency_keys (account_id, created_at)")
 
 
+def create_v3(op: Any) -> None:
+    """What a request with an Idempotency-Key asks, each in one round trip."""
+    run_script(op, (files("common.eventsourcing") / "sql" / "idempotency.sql").read_text())
+
+
 def run_script(op: Any, script: str) -> None:
     """Run a script of several statements as it stands (`%` and `:` have no meaning in it)."""
     op.get_bind().connection.driver_connection.execute(script)

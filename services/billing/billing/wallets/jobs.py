@@ -52,7 +52,7 @@ async def _run_at(tx: Transaction, due_at: datetime) -> None:
     )
     if await tx.first(earlier.returning(schedule.c.due_at)):
         await EXPIRE.defer(
-            tx.connection,
+            await tx.reach(),
             account_id=tx.account_id,
             meta=tx.meta,
             arguments={"due_at": due_at.isoformat()},

@@ -130,7 +130,7 @@ class AuditLog:
     async def begin_in(self, tx: Transaction, entry: Entry, actor: str) -> None:
         """Begin the entry in a transaction, with which it is undone or comes to be; again when that is run again."""
         row = await self._row(entry, tx.account_id, actor, None)
-        await tx.connection.execute(RECORD, (_json([row]), _json([])), prepare=True)
+        await (await tx.reach()).execute(RECORD, (_json([row]), _json([])), prepare=True)
         entry.account_id, entry.id = tx.account_id, row["id"]
 
     def end(self, entry: Entry, status: int, made: UUID | None) -> None:

@@ -16,7 +16,7 @@ EXPIRE_EXPORT = Job("expire_export", time_limit=60, attempts=100, priority=IMPOR
 
 async def expire_at(tx: Transaction, export_id: UUID, at: datetime) -> None:
     await EXPIRE_EXPORT.defer(
-        tx.connection, account_id=tx.account_id, meta=tx.meta, arguments={"export_id": export_id}, at=at
+        await tx.reach(), account_id=tx.account_id, meta=tx.meta, arguments={"export_id": export_id}, at=at
     )
 
 

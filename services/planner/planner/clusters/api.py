@@ -166,7 +166,7 @@ async def delete_cluster(caller: Caller, runtime: Runtime, cluster_id: UUID) -> 
     """Its keywords are without a cluster again."""
 
     async def work(tx: Transaction) -> None:
-        await keywords.lock(tx)
+        await tx.lock()
         row = await _one(caller, tx, cluster_id)
         site_id, sector_id = row["site_id"], row["sector_id"]
         await tx.handle(CLUSTERS, sector_id, ArchiveCluster(cluster_id, site_id, sector_id))

@@ -73,7 +73,7 @@ class AutoCluster:
         self, tx: Transaction, operation: Operation, item_id: UUID, answer: Answer[ClusterOutput]
     ) -> None:
         asked = operation.request
-        await keywords.lock(tx)
+        await tx.lock()
         rows = {row["keyword"]: row for row in await _asked_for(tx, operation)}
         formed: list[tuple[ClusterItem, list[Row]]] = []
         for draft in answer.output.clusters:

@@ -103,7 +103,7 @@ async def import_csv(caller: Caller, runtime: Runtime, request: Request) -> Answ
         command = AcceptImport(ImportAccepted(site_id, sector_id, filename, file))
         if (await tx.handle(IMPORT, import_id, command)).events:
             await READ_FILE.defer(
-                tx.connection,
+                await tx.reach(),
                 account_id=tx.account_id,
                 meta=tx.meta,
                 arguments={"import_id": import_id},

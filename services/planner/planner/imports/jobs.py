@@ -105,7 +105,7 @@ class _Reading:
         which the account's plan has no room, and what it allows."""
 
         async def add(tx: Transaction) -> tuple[int, tuple[Keyword, ...], int | None]:
-            await views.lock(tx)
+            await tx.lock()
             taken = await views.taken(tx, accepted.sector_id, [keyword.normalised for keyword in keywords])
             used, limit = await limits.room(tx, "keywords", views.keywords)
             new = tuple(keyword for keyword in keywords if keyword.normalised not in taken)

@@ -199,7 +199,7 @@ async def create_keyword(caller: Caller, runtime: Runtime, body: KeywordIn) -> A
 
     async def work(tx: Transaction) -> Row:
         await require_place(tx, body.site_id, body.sector_id, caller)
-        await views.lock(tx)
+        await tx.lock()
         if body.cluster_id:
             await clusters.require(tx, "cluster_id", body.sector_id, body.cluster_id)
         keyword = _keyword(keyword_id, body, "keyword", body.cluster_id)
@@ -226,7 +226,7 @@ async def bulk_import(caller: Caller, runtime: Runtime, body: BulkImport) -> Ans
 
     async def work(tx: Transaction) -> list[UUID]:
         await require_place(tx, body.site_id, body.sector_id, caller)
-        await views.lock(tx)
+        await tx.lock()
         taken = await views.taken(tx, body.sector_id, [keyword.normalised for keyword in asked])
         used, limit = await limits.room(tx, "keywords", keywords)
         command = AddKeywords(body.site_id, body.sector_id, asked, frozenset(taken), used, limit)
@@ -290,7 +290,7 @@ async def _set_status(
 ) -> Answer:
 
     async def work(tx: Transaction) -> int:
-        await views.lock(tx)
+        await tx.lock()
         rows = await _all(caller, tx, keyword_ids)
         for site_id, sector_id in sorted({(row["site_id"], row["sector_id"]) for row in rows}):
             own = tuple(views.as_keyword(row) for row in rows if row["sector_id"] == sector_id)
@@ -379,7 +379,7 @@ async def delete_keyword(caller: Caller, runtime: Runtime, keyword_id: UUID) -> 
 async def _revise(caller: CallerOf, runtime: Runtime, keyword_id: UUID, changes: dict[str, Any]) -> Answer:
 
     async def work(tx: Transaction) -> Row:
-        await views.lock(tx)
+        await tx.lock()
         row = await _one(caller, tx, keyword_id)
         before = views.as_keyword(row)
         after = _changed(before, changes)

@@ -83,14 +83,6 @@ async def change(tx: Transaction, sector_id: UUID, command: KeywordsCommand) -> 
     return events  # type: ignore[return-value]  # the decider's own events
 
 
-async def lock(tx: Transaction) -> None:
-    """One writer per account: rows read from here on stay as they are until this transaction ends."""
-    await tx.connection.execute(
-        "SELECT version FROM open_stream(%s, %s, NULL)",
-        (tx.account_id, str(KEYWORDS.stream(tx.account_id))),  # no sector's stream: only the lock is wanted
-    )
-
-
 def as_keyword(row: Row) -> Keyword:
     return Keyword(**{field.name: row[field.name] for field in _OWN})
 

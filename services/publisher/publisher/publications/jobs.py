@@ -59,7 +59,7 @@ _Found = TypeVar("_Found", ExternalMedium, ExternalPost)
 async def ask(tx: Transaction, publication: Publication) -> None:
     """Defer the job of a publication that was just requested."""
     await PUBLISH.defer(
-        tx.connection,
+        await tx.reach(),
         account_id=tx.account_id,
         meta=tx.meta,
         arguments={"content_id": publication.order.content_id},

@@ -37,7 +37,7 @@ async def release(
     `by_rule`: the run asks for it, not a person, so that it stops with the run.
     """
     await RELEASE.defer(
-        tx.connection,
+        await tx.reach(),
         account_id=tx.account_id,
         meta=tx.meta,
         arguments={

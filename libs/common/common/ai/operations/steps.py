@@ -134,7 +134,7 @@ def reactions(steps: Mapping[Function, PaidStep]) -> Reactions:
         asked = handled.state.request
         for item in asked.items:
             await JOBS[asked.function].defer(
-                tx.connection,
+                await tx.reach(),
                 account_id=tx.account_id,
                 meta=tx.meta,
                 arguments={"operation_id": asked.operation_id, "item_id": item.item_id},
