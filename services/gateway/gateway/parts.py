@@ -59,7 +59,7 @@ def make_parts(runtime: RuntimeOf) -> PartsOf:
         audit=AuditLog(runtime.database, runtime.secrets),
         key_callers=KeyCallers(runtime),
         mailer=open_mailer(runtime.settings),
-        throttle=LoginThrottle(runtime.settings.rate_limit_store),
+        throttle=LoginThrottle(runtime.settings.rate_limit_store, runtime.clock),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from limits import RateLimitItem
@@ -56,13 +56,15 @@ class Windows:
 
     `exact` remembers when each one came, for small limits; else two numbers for each key are enough, and at the edge of
     a minute a few more may pass. Where the store is away the gateway goes on with its own memory: limits then hold for
-    each gateway by itself.
+    each gateway by itself. `clock`, in seconds since 1970, is that of all gateways: their machines' clocks may differ.
     """
 
-    def __init__(self, store: str = "", *, exact: bool = False) -> None:
+    def __init__(
+        self, store: str = "", *, exact: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
         strategy = MovingWindowRateLimiter if exact else SlidingWindowCounterRateLimiter
         self._own: RateLimiter = strategy(_Memory())
-        self._shared: RateLimiter | None = strategy(_redis(store)) if store else None
+        self._shared: RateLimiter | None = strategy(_redis(store, clock)) if store else None
         self._away_until = 0.0
 
     async def hit(self, limit: RateLimitItem, *key: str) -> Window:
@@ -118,14 +120,31 @@ async def _window(
     return Window(allowed, stats.remaining, reset)
 
 
-def _redis(url: str) -> RedisStorage:
+class _Redis(RedisStorage):
+    """Remembers when each one came by a clock that all gateways share; the library takes its machine's."""
+
+    bridge: Any
+    clock: Callable[[], float]
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        keys = [self.bridge.prefixed_key(key)]
+        return bool(await self.bridge.lua_acquire_moving_window(keys, [self.clock(), limit, expiry, amount]))
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """When the oldest of the window came, by this machine's clock, and how many it has."""
+        now = self.clock()
+        window = await self.bridge.lua_moving_window([self.bridge.prefixed_key(key)], [now - expiry, limit])
+        return (float(window[0]) - now + time.time(), int(window[1])) if window else (time.time(), 0)
+
+
+def _redis(url: str, clock: Callable[[], float]) -> RedisStorage:
     # Here, for a gateway without such a store does without its client's 20 MB.
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
     # Both speak the same protocol, and the client of one does for both. It tries again once, for a connection that lay
     # in the pool may have ended; waiting longer and longer, as it would by itself, makes every request wait.
-    return RedisStorage(
+    storage = _Redis(
         f"async+{url.replace('valkey', 'redis', 1)}",
         wrap_exceptions=True,
         implementation="redispy",
@@ -134,6 +153,8 @@ def _redis(url: str) -> RedisStorage:
         socket_connect_timeout=STORE_SECONDS,
         retry=Retry(NoBackoff(), 1),  # type: ignore[arg-type]  # handed on to the client
     )
+    storage.clock = clock
+    return storage
 
 
 class _Memory(MemoryStorage):

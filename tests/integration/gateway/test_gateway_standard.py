@@ -1,6 +1,7 @@
 """The API standard at the edge: rate limits, versions, origins, bodies, waiting for a task."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import LiteralString
@@ -195,6 +196,20 @@ class TestRateLimits:
             assert (await windows.hit(limit, "write", caller)).remaining == 2
         assert [entry["event"] for entry in logs] == ["rate_limit_store_back"]
         assert (await Windows(redis.url).hit(limit, "write", caller)).remaining == 1
+
+    async def test_hold_whatever_the_gateways_own_clocks_say(
+        self, redis: RealRedis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shared = time.time
+        behind, ahead = (Windows(redis.url, exact=True, clock=shared) for _ in range(2))
+        limit, caller, allowed = RateLimitItemPerMinute(2), uuid4().hex, []
+        for windows, skew in ((behind, -30), (behind, -30), (ahead, 3_600)):
+            monkeypatch.setattr(time, "time", lambda skew=skew: shared() + skew)
+            allowed.append((await windows.hit(limit, "login", caller)).allowed)
+        window = await ahead.look(limit, "login", caller)
+        assert allowed == [True, True, False]
+        assert (window.allowed, window.remaining) == (False, 0)
+        assert window.reset_seconds > 1, "a minute from the first, also for who is an hour ahead"
 
 
 class TestVersions:

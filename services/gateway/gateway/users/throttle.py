@@ -1,5 +1,7 @@
 """Limits on guessing passwords and on having mails sent: per address, and per e-mail whatever the address."""
 
+import time
+from collections.abc import Callable
 from uuid import UUID
 
 from common.api.errors import ApiError
@@ -19,10 +21,10 @@ INVITATIONS_PER_EMAIL = RateLimitItemPerHour(3)
 
 
 class LoginThrottle:
-    """`store` as in `Windows`."""
+    """`store` and `clock` as in `Windows`."""
 
-    def __init__(self, store: str = "") -> None:
-        self._windows = Windows(store, exact=True)
+    def __init__(self, store: str = "", clock: Callable[[], float] = time.time) -> None:
+        self._windows = Windows(store, exact=True, clock=clock)
 
     async def attempt(self, address: str, email_index: str) -> None:
         """Count an attempt; raises 429 with Retry-After."""
