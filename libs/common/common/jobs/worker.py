@@ -34,8 +34,8 @@ HEARTBEAT_SECONDS = 1.0
 STALLED_AFTER_SECONDS = 4.0
 """Four missed heartbeats: short enough that a killed worker's job goes on within seconds, long enough for a busy
 machine. A job taken for dead too early runs twice at once, which every job has to stand anyway."""
-STUCK_AFTER_SECONDS = 10.0
-"""A worker that could begin a job asks for one every second."""
+STUCK_AFTER_SECONDS = 7.0
+"""A worker that could begin a job asks for one every second; health is red within ten when it does not."""
 PARTING_SECONDS = 5.0
 """How long a worker that is told to end may take: jobs have two seconds, then they are aborted."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0

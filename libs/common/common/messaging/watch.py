@@ -14,10 +14,10 @@ from aiokafka.errors import KafkaError
 
 T = TypeVar("T")
 
-STILL_AFTER_LOOKS = 32
-"""Looks without an answer, four a second: a fetch of an empty partition is answered after half a second at most. Counted in
-looks, since a process that stood still has not looked."""
-PROBE_SECONDS = 5.0
+STILL_AFTER_LOOKS = 28
+"""Looks without an answer, four a second: a fetch of an empty partition is answered after half a second at most, and with
+the probe health is red within ten. Counted in looks, since a process that stood still has not looked."""
+PROBE_SECONDS = 2.0
 PARTING_SECONDS = 3.0
 """An orderly end leaves the group; without it the partitions are free after a session."""
 

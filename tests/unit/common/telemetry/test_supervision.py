@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from common import supervision
-from common.messaging.consumer import QUIET_SECONDS
+from common.jobs import worker
+from common.messaging import watch
+from common.messaging.consumer import COMMIT_SECONDS, QUIET_SECONDS
 from common.supervision import Loop, comes
 
 from tests.parts.ports import eventually
@@ -286,6 +288,12 @@ async def test_health_is_red_ten_seconds_after_the_last_work_at_the_latest(
         await eventually(lambda: loop.healthy, what="it beats")
         now += 10 - QUIET_SECONDS
         assert not loop.healthy
+
+
+def test_what_a_loop_watches_is_noticed_within_ten_seconds() -> None:
+    """A worker that asks for no job is seen at its next heartbeat; a Kafka that answers nobody after a last probe."""
+    assert worker.STUCK_AFTER_SECONDS + worker.HEARTBEAT_SECONDS < 10
+    assert (watch.STILL_AFTER_LOOKS + 1) * COMMIT_SECONDS + watch.PROBE_SECONDS < 10
 
 
 async def test_stopping_ends_it_for_good() -> None:
