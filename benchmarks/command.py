@@ -1,5 +1,6 @@
-"""A whole command (lock and load, decide, append, view, commit), against the same effect on bare tables."""
+"""A whole command (lock and load, decide, append, view, commit), against the same effect on bare tables, and a library's."""
 
+import asyncio
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -8,6 +9,9 @@ from uuid import UUID
 import psycopg
 from common.database import Database
 from common.ids import new_id
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, event
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from benchmarks.pairs import Figure, ratio
@@ -38,6 +42,60 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
                 ]
             finally:
                 await database.close()
+
+
+class Counter(Aggregate):
+    """The toy's aggregate, as the library has it."""
+
+    @event("Started")
+    def __init__(self) -> None:
+        self.number = 0
+
+    @event("Counted")
+    def count(self) -> None:
+        self.number += 1
+
+
+async def against_library(parts: Parts, pairs: int) -> list[Figure]:
+    """Against an application of the `eventsourcing` library as it comes, which loads, decides and appends, without a view."""
+    with parts.database() as urls:
+        at = conninfo_to_dict(urls.owner)
+        names = {"DBNAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
+        database = Database(urls.service, MODEL)
+        await database.open()
+        library: Application[UUID] = Application(
+            env={
+                "PERSISTENCE_MODULE": "eventsourcing.postgres",
+                **{f"POSTGRES_{name}": str(at.get(key) or "5432") for name, key in names.items()},
+            }
+        )
+        try:
+            return [
+                await ratio(
+                    "command, against eventsourcing's application",
+                    lambda: _ours(database),
+                    lambda: asyncio.to_thread(_library, library),
+                    pairs,
+                    at_least=1.0,
+                    turns=TURNS,
+                )
+            ]
+        finally:
+            library.close()
+            await database.close()
+
+
+def _library(library: Application[UUID]) -> float:
+    done, began = 0, monotonic()
+    while monotonic() < began + SECONDS:
+        if done % COMMANDS_A_STREAM == 0:
+            counter = Counter()
+        else:
+            counter = library.repository.get(counter.id)
+            counter.count()
+        library.save(counter)
+        done += 1
+    return done / (monotonic() - began)
 
 
 async def _ours(database: Database) -> float:

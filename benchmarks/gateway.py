@@ -24,10 +24,7 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
     status = stack.status()
     direct = next(service["url"] for service in status["services"] if service["name"] == "planner")
     async with aiohttp.ClientSession(headers={"Accept": "application/json"}) as session:
-        body = {"email": "bench@example.com", "password": "Bench-Mark-77", "account_name": "Bench"}
-        async with session.post(f"{status['url']}/api/v1/auth/register/", json=body) as made:
-            made.raise_for_status()
-            account = (await made.json())["data"]
+        account = await account_of(session, status["url"])
         signer = IdentitySigner(load_keys(stack.layout.token_keys).signing)
         identity = Identity(
             account_id=UUID(account["account_id"]),
@@ -36,13 +33,11 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
             request_id="bench",
         )
 
-        def gateway() -> "_Client":
-            return _Client(
-                session, f"{status['url']}{PATH}", {"Authorization": f"Bearer {account['access']}"}
-            )
+        def gateway() -> "Client":
+            return Client(session, f"{status['url']}{PATH}", {"Authorization": f"Bearer {account['access']}"})
 
-        def service() -> "_Client":
-            return _Client(session, f"{direct}{PATH}", {HEADER: signer.sign(identity)})
+        def service() -> "Client":
+            return Client(session, f"{direct}{PATH}", {HEADER: signer.sign(identity)})
 
         rate = await ratio(
             "gateway, rate",
@@ -51,22 +46,32 @@ async def measure(parts: Parts, pairs: int) -> list[Figure]:
             pairs,
             at_least=0.5,
         )
-        await _added(gateway(), service())
-        added = [await _added(gateway(), service()) for _ in range(pairs)]
+        await added(gateway(), service())
+        added_to_reads = [await added(gateway(), service()) for _ in range(pairs)]
         place = await _place(session, status["url"], account["access"])
-        await _added(gateway().writing(place), service().writing(place))
+        await added(gateway().writing(place), service().writing(place))
         added_to_writes = [
-            await _added(gateway().writing(place), service().writing(place)) for _ in range(pairs)
+            await added(gateway().writing(place), service().writing(place)) for _ in range(pairs)
         ]
     return [
         rate,
-        _milliseconds("gateway, added at p50", added, at_most=1),
+        _milliseconds("gateway, added at p50", added_to_reads, at_most=1),
         _milliseconds("gateway, added to a write at p50, with its audit entry", added_to_writes, at_most=3),
     ]
 
 
 def _milliseconds(name: str, rounds: list[float], *, at_most: float) -> Figure:
     return Figure(name, median(rounds), min(rounds), max(rounds), "ms", at_most=at_most)
+
+
+async def account_of(session: aiohttp.ClientSession, url: str) -> Mapping[str, str]:
+    """A new account, with a token that opens it."""
+    email = f"bench-{uuid4().hex}@example.com"
+    body = {"email": email, "password": "Bench-Mark-77", "account_name": "Bench"}
+    async with session.post(f"{url}/api/v1/auth/register/", json=body) as made:
+        made.raise_for_status()
+        account: Mapping[str, str] = (await made.json())["data"]
+        return account
 
 
 async def _place(session: aiohttp.ClientSession, url: str, access: str) -> dict[str, str]:
@@ -83,14 +88,14 @@ async def _place(session: aiohttp.ClientSession, url: str, access: str) -> dict[
     return place
 
 
-class _Client:
+class Client:
     def __init__(self, session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> None:
         self._session = session
         self._url = url
         self._headers = headers
         self._place: Mapping[str, str] | None = None
 
-    def writing(self, place: Mapping[str, str]) -> "_Client":
+    def writing(self, place: Mapping[str, str]) -> "Client":
         """Asks for a new keyword in that site and sector each time, instead of for the list."""
         self._place = place
         return self
@@ -120,7 +125,7 @@ class _Client:
         return answers / (monotonic() - began)
 
 
-async def _added(gateway: _Client, service: _Client) -> float:
+async def added(gateway: Client, service: Client) -> float:
     """Milliseconds by which the middle request through the gateway is slower, while nobody else asks."""
     through, straight = [], []
     for _ in range(TIMES):
