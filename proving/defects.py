@@ -805,6 +805,16 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_GATEWAY_TESTS}/test_gateway_acting.py::test_everybody_else_is_refused",
     ),
     Defect(
+        "anothers-token",
+        CALLERS,
+        "a request goes to its service with the token of whoever came before",
+        "libs/common/common/auth/identity.py",
+        "known = self._reused.get(caller)",
+        "known = next(iter(self._reused.values()), None)",
+        "tests/unit/common/auth/test_auth_identity.py"
+        "::TestATokenThatIsReused::test_is_never_that_of_another_caller_or_of_another_standing",
+    ),
+    Defect(
         "new-key-signs-early",
         CALLERS,
         "a signing key that nobody has been told of signs, and who gets its tokens is signed out",

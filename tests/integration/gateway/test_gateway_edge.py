@@ -175,7 +175,10 @@ class TestForwarding:
         assert forged not in seen[HEADER.lower()]
         identity = await edge.gateway.runtime.verifier.verify(seen[HEADER.lower()])
         assert (identity.account_id, identity.user_id) == (edge.tenant.account_id, edge.tenant.user_id)
-        assert (identity.role, identity.request_id, identity.route) == ("owner", "my-request-1", None)
+        assert (identity.role, identity.request_id, identity.route) == ("owner", "", None)
+        assert (
+            seen["x-request-id"] == "my-request-1"
+        )  # and no other: a token goes along with several requests
         assert "authorization" not in seen
         assert "x-hop" not in seen
 

@@ -120,6 +120,16 @@ async def test_the_caller_is_who_the_gateway_says(api: ToyApi) -> None:
     assert data == {"account": str(account), "role": "owner", "request_id": "r-1"}
 
 
+async def test_requests_under_one_token_keep_their_own_ids(api: ToyApi) -> None:
+    account = uuid4()
+    first, second = (api.reused(account, request_id) for request_id in ("request-1", "request-2"))
+    assert first["X-Igny8-Identity"] == second["X-Igny8-Identity"]
+    for headers in (first, second):
+        answered = await api.client.get("/who/", headers=headers)
+        assert answered.json()["data"]["request_id"] == headers["X-Request-ID"]
+        assert answered.headers.get_list("X-Request-ID") == [headers["X-Request-ID"]]
+
+
 async def test_nobody_gets_in(api: ToyApi) -> None:
     for headers in ({}, {"X-Igny8-Identity": "a.b.c"}, api.identity(new_id(), route="POST /login/")):
         refused = await api.client.get("/who/", headers=headers)

@@ -128,6 +128,11 @@ class ToyApi:
         )
         return {HEADER: self._signer.sign(identity)}
 
+    def reused(self, account: UUID, request_id: str) -> dict[str, str]:
+        """As the gateway sends them: the token is the same for several requests, the request's id beside it."""
+        identity = Identity(account_id=account, user_id=account, role="owner")
+        return {HEADER: self._signer.token_of(identity), "X-Request-ID": request_id}
+
     async def post(self, account: UUID, body: Any, key: str | None = None, **identity: Any) -> httpx.Response:
         headers = self.identity(account, **identity) | ({"Idempotency-Key": key} if key else {})
         return await self.client.post("/counters/", json=body, headers=headers)

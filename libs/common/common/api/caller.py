@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import structlog
 from fastapi import Depends, Request
 from starlette.types import Scope
@@ -18,6 +19,7 @@ from common.ids import new_id, stable_id
 from common.telemetry import traceparent
 
 _HEADER = HEADER.lower().encode()
+_REQUEST_ID = b"x-request-id"
 REPEATABLE = "igny8.repeatable"
 """Under it a request's scope says by what its repetition is known: its Idempotency-Key and when that was first used."""
 
@@ -105,8 +107,14 @@ async def identity_of(scope: Scope, verifier: IdentityVerifier) -> Identity | No
     handed: Identity | None = scope.get(IDENTITY)
     if handed is not None:
         return handed
-    token = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-    return await verifier.verify(token.decode("latin-1")) if token else None
+    headers = dict(scope["headers"])
+    token = headers.get(_HEADER, b"")
+    if not token:
+        return None
+    identity = await verifier.verify(token.decode("latin-1"))
+    if identity.request_id:
+        return identity
+    return msgspec.structs.replace(identity, request_id=headers.get(_REQUEST_ID, b"").decode("latin-1"))
 
 
 async def _caller(request: Request) -> CallerOf:

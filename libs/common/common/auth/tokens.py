@@ -28,12 +28,15 @@ RELOAD_SECONDS = 1.0
 
 REFRESH_SECONDS = 60.0
 """A key that is published no more is forgotten after this long, though its id is known."""
+MOST_READ = 1_000
+"""Tokens whose signature is known to be good. A caller has one for some seconds; one that is forgotten is checked again."""
 LONGEST_TOKEN = 8_192
 """Characters. Ours have some hundred; a longer one is not worth reading."""
 HEADER = frozenset(("alg", "kid", "typ"))
 """All that our tokens' headers say. What else a header can ask for (`crit`, `jwk`, `jku`, `x5c`, `b64`, …) is refused."""
 
 Clock = Callable[[], float]
+Claims = dict[str, Any]
 Signing = Ed25519PrivateKey | Callable[[], Ed25519PrivateKey]
 """A key, or what says which key signs now."""
 
@@ -52,9 +55,14 @@ class TokenSigner:
         self._audience = audience
         self._clock = clock
 
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        """What signs now."""
+        return self._signing()
+
     def sign(self, claims: Mapping[str, Any], *, seconds: int) -> str:
         """A compact JWT that ends in `seconds`."""
-        private = self._signing()
+        private = self.key
         if private is not self._private:
             self._key, self._private = OKPKey.import_key(private), private
             self._header = {"alg": ALGORITHM, "kid": self._key.thumbprint()}
@@ -64,7 +72,7 @@ class TokenSigner:
 
 
 class TokenVerifier:
-    """Checks signature, algorithm, issuer, audience and times.
+    """Checks signature, algorithm, issuer, audience and times; the signature of the same token once for each reading of the keys.
 
     `jwks` is a file or an http(s) URL; it is read at first use, each minute, and when a token names an
     unknown key; while it cannot be read, the keys known before go on.
@@ -73,6 +81,7 @@ class TokenVerifier:
     def __init__(self, jwks: str, *, issuer: str, audience: str, clock: Clock = time.time) -> None:
         self._jwks = jwks
         self._keys: KeySet | None = None
+        self._read_already: dict[str, Claims] = {}
         self._loaded_at = -RELOAD_SECONDS
         self._loading = asyncio.Lock()
         self._claims = jwt.JWTClaimsRegistry(
@@ -84,7 +93,7 @@ class TokenVerifier:
             iat={"essential": True},
         )
 
-    async def verify(self, token: str) -> dict[str, Any]:
+    async def verify(self, token: str) -> Claims:
         """The token's claims; raises `InvalidToken`."""
         if len(token) > LONGEST_TOKEN:
             raise InvalidToken("The token is not valid: it is too long.")
@@ -99,18 +108,28 @@ class TokenVerifier:
         except InvalidKeyIdError as error:
             raise InvalidToken("The token is signed with a key that is not ours.") from error
 
-    def _read(self, token: str) -> dict[str, Any]:
+    def _read(self, token: str) -> Claims:
         if self._keys is None:
             raise InvalidKeyIdError("no keys yet")
         try:
-            read = jwt.decode(token, self._keys, algorithms=[ALGORITHM])
-            if not (HEADER >= read.header.keys() >= {"alg", "kid"}) or read.header.get("typ", "JWT") != "JWT":
-                raise InvalidToken("The token is not valid: its header is none of ours.")
-            self._claims.validate(read.claims)
+            claims = self._read_already.get(token)
+            if claims is None:
+                claims = self._decoded(token, self._keys)
+            self._claims.validate(claims)
         except InvalidKeyIdError:
             raise
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise InvalidToken(f"The token is not valid: {_reason(error)}.") from error
+        return claims
+
+    def _decoded(self, token: str, keys: KeySet) -> Claims:
+        """The claims of a token that one of the keys has signed, whatever they say."""
+        read = jwt.decode(token, keys, algorithms=[ALGORITHM])
+        if not (HEADER >= read.header.keys() >= {"alg", "kid"}) or read.header.get("typ", "JWT") != "JWT":
+            raise InvalidToken("The token is not valid: its header is none of ours.")
+        if len(self._read_already) >= MOST_READ:
+            self._read_already.clear()
+        self._read_already[token] = read.claims
         return read.claims
 
     async def _reload(self) -> None:
@@ -119,6 +138,7 @@ class TokenVerifier:
                 return
             try:
                 self._keys = KeySet.import_key_set(await self._fetch())
+                self._read_already.clear()  # a key that signed one of them may be published no more
             except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
                 log.warning("jwks_unreadable", jwks=self._jwks, error=repr(error))
             self._loaded_at = time.monotonic()

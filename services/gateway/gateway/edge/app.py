@@ -179,7 +179,7 @@ class Edge:
         """To the service of a route, or to our own app, in the name of its caller."""
         ours = {_ID: identity.request_id}
         if target.service is not None:
-            ours[_IDENTITY] = self._signer.sign(identity)
+            ours[_IDENTITY] = self._signer.token_of(identity)
         if traceparent := telemetry.traceparent() or _header(headers, b"traceparent"):
             ours[b"traceparent"] = traceparent
         passed_on = _passed_on(headers, ours)

@@ -7,9 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.auth.identity import AUDIENCE, ISSUER, Identity, IdentitySigner, IdentityVerifier, InvalidIdentity
+from common.auth.identity import (
+    AUDIENCE,
+    ISSUER,
+    LIFETIME_SECONDS,
+    REUSED_SECONDS,
+    Identity,
+    IdentitySigner,
+    IdentityVerifier,
+    InvalidIdentity,
+)
 from common.auth.signing_keys import prepare_keys
-from common.auth.tokens import TokenSigner
+from common.auth.tokens import LEEWAY_SECONDS, TokenSigner
 from common.ids import new_id
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.keys import load_keys
@@ -140,3 +149,108 @@ async def test_keys_are_named_by_their_thumbprint(tmp_path: Path) -> None:
     ring = prepare_keys(tmp_path, NOW)
     thumbprint = OKPKey.import_key(ring.signing(NOW).private).thumbprint()
     assert ring.jwks(NOW)["keys"][0]["kid"] == thumbprint == next(tmp_path.glob("*.pem")).stem
+
+
+class TestATokenThatIsReused:
+    async def test_goes_along_with_the_same_callers_requests_for_a_moment(self, keys: Path) -> None:
+        now = float(NOW)
+        signer = IdentitySigner(load_keys(keys).signing, clock=lambda: now)
+        first = signer.token_of(IDENTITY)
+        now += REUSED_SECONDS - 1
+        assert signer.token_of(msgspec.structs.replace(IDENTITY, request_id="another")) == first
+        now += 1
+        assert signer.token_of(IDENTITY) != first
+
+    async def test_names_no_request(self, keys: Path) -> None:
+        read = await _verifier(keys).verify(_signer(keys).token_of(IDENTITY))
+        assert read == msgspec.structs.replace(IDENTITY, request_id="")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"account_id": new_id()},
+            {"user_id": new_id()},
+            {"session_id": new_id()},
+            {"api_key_id": new_id()},
+            {"role": "viewer"},
+            {"scopes": ("read",)},
+            {"site_ids": ()},
+            {"site_ids": None},
+            {"approving_site_ids": (new_id(),)},
+            {"act_as": new_id()},
+            {"plan_status": "suspended"},
+            {"accounts_version": 8},
+            {"modules": ("planner",)},
+            {"route": "auth"},
+        ],
+        ids=lambda changes: next(iter(changes)),
+    )
+    async def test_is_never_that_of_another_caller_or_of_another_standing(
+        self, keys: Path, changes: dict[str, Any]
+    ) -> None:
+        signer, verifier = _signer(keys), _verifier(keys)
+        other = msgspec.structs.replace(IDENTITY, **changes)
+        for identity in (IDENTITY, other, IDENTITY, other):
+            read = await verifier.verify(signer.token_of(identity))
+            assert read == msgspec.structs.replace(identity, request_id="")
+
+    async def test_is_not_older_than_the_key_that_signs_now(self, keys: Path) -> None:
+        key = load_keys(keys).signing
+        signer = IdentitySigner(lambda: key, clock=lambda: NOW)
+        first = signer.token_of(IDENTITY)
+        key = Ed25519PrivateKey.generate()
+        assert signer.token_of(IDENTITY).split(".")[0] != first.split(".")[0]
+
+    async def test_is_made_anew_where_the_clock_has_gone_back(self, keys: Path) -> None:
+        now = float(NOW)
+        signer = IdentitySigner(load_keys(keys).signing, clock=lambda: now)
+        signer.token_of(IDENTITY)
+        now -= 3600
+        assert await _verifier(keys, now).verify(signer.token_of(IDENTITY))
+
+    async def test_is_kept_of_so_many_callers_only(self, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("common.auth.identity.MOST_REUSED", 2)
+        signer, verifier = _signer(keys), _verifier(keys)
+        for identity in [msgspec.structs.replace(IDENTITY, user_id=new_id()) for _ in range(5)]:
+            assert (await verifier.verify(signer.token_of(identity))).user_id == identity.user_id
+        assert len(signer._reused) <= 2
+
+
+class TestATokenThatWasReadBefore:
+    async def test_ends_when_it_says(self, keys: Path) -> None:
+        now = float(NOW)
+        verifier = IdentityVerifier(str(keys / "jwks.json"), clock=lambda: now)
+        token = _signer(keys).token_of(IDENTITY)
+        await verifier.verify(token)
+        now += LIFETIME_SECONDS + LEEWAY_SECONDS + 1
+        with pytest.raises(InvalidIdentity):
+            await verifier.verify(token)
+
+    async def test_opens_nothing_once_its_key_is_published_no_more(
+        self, keys: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        verifier, token = _verifier(keys), _signer(keys).token_of(IDENTITY)
+        await verifier.verify(token)
+        next(keys.glob("*.pem")).unlink()
+        (keys / "jwks.json").unlink()
+        load_keys(keys)
+        monkeypatch.setattr("common.auth.tokens.REFRESH_SECONDS", -1.0)
+        monkeypatch.setattr("common.auth.tokens.RELOAD_SECONDS", 0.0)
+        with pytest.raises(InvalidIdentity):
+            await verifier.verify(token)
+
+    async def test_lends_its_claims_to_no_other_signature(self, keys: Path) -> None:
+        verifier, token = _verifier(keys), _signer(keys).token_of(IDENTITY)
+        await verifier.verify(token)
+        start, _, signature = token.rpartition(".")
+        forged = signature.translate(str.maketrans("AB", "BA"))
+        for other in (f"{start}.", start, f"{start}.{forged}x", f"{start}.{signature[:-4]}AAAA"):
+            with pytest.raises(InvalidIdentity):
+                await verifier.verify(other)
+
+    async def test_is_one_of_so_many(self, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("common.auth.tokens.MOST_READ", 2)
+        signer, verifier = _signer(keys), _verifier(keys)
+        for identity in [msgspec.structs.replace(IDENTITY, user_id=new_id()) for _ in range(5)]:
+            assert (await verifier.verify(signer.sign(identity))) == identity
+        assert len(verifier._tokens._read_already) <= 2
