@@ -156,6 +156,50 @@ class TestAnEntry:
         assert {each["outcome"] for each in found} == {"succeeded"}
 
 
+class TestAnOutcome:
+    async def test_is_nothing_that_an_entry_waits_for(
+        self, gateway: Gateway, tenant: Tenant, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        audit, written = gateway.runtime.extras["gateway"].audit, []
+        write = audit._write
+
+        async def watched(begun: list[Any], ended: list[Any]) -> None:
+            written.append((len(begun), len(ended)))
+            await write(begun, ended)
+
+        await audit.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(audit, "_write", watched)
+            async with tenant.client() as client:
+                for _ in range(3):
+                    await client.post(KEYWORDS, json={})
+            await audit.flush()
+        assert [entries for entries, outcomes in written if not outcomes] == [1, 1, 1]
+        assert [outcomes for entries, outcomes in written if entries] == [0, 0, 0]
+        assert sum(outcomes for _, outcomes in written) == 3
+
+    async def test_that_could_not_be_written_is_written_later(
+        self, gateway: Gateway, tenant: Tenant, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        audit = gateway.runtime.extras["gateway"].audit
+        write, away = audit._write, [True]
+
+        async def at_first_away(begun: list[Any], ended: list[Any]) -> None:
+            if ended and away:
+                away.clear()
+                raise psycopg.OperationalError("the database is away")
+            await write(begun, ended)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(audit, "_write", at_first_away)
+            async with tenant.client() as client:
+                await client.post(KEYWORDS, json={}, headers={"X-Request-ID": "request-late-1"})
+            await audit.flush(10)
+        assert away == []
+        ((_, _, status, _),) = stored(gateway, "request-late-1")
+        assert status == 200
+
+
 class TestSigningIn:
     async def test_leaves_entries_also_where_it_is_refused(self, gateway: Gateway) -> None:
         tenant = await gateway.register()

@@ -1,13 +1,14 @@
 """Writes the audit log: an entry before a change is let through, its outcome after the answer.
 
 The entry is committed before the request goes on, so no change is without one, wherever a process is killed. What waits at
-the same moment is committed together, so that many requests share the cost of a commit. Nobody waits for an outcome: it is
-written a moment later, and where the process died before that, it stays unknown; the request id then leads from the entry
-to the facts.
+the same moment is committed together, so that many requests share the cost of a commit. Nobody waits for an outcome, nor does
+an entry that somebody waits for: outcomes are written by themselves a moment later, many at a time. Where the process died
+before that, an outcome stays unknown; the request id then leads from the entry to the facts.
 """
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -33,8 +34,8 @@ log = structlog.get_logger()
 AUDIT = "igny8.audit"
 """In a request's scope: the log and the request's entry, for `noted`."""
 SAFE = ("GET", "HEAD", "OPTIONS")
-OUTCOME_SECONDS = 0.05
-"""How long an outcome waits for others to be written with it."""
+OUTCOME_SECONDS = 0.2
+"""How long an outcome waits for others to be written with it. Whoever reads the log has them written before (`flush`)."""
 RETRY_SECONDS = 1.0
 MOST_OUTCOMES = 10_000
 """Kept while the database is away; then the oldest ones stay unknown."""
@@ -108,8 +109,9 @@ class AuditLog:
         self._begun: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._ended: list[dict[str, Any]] = []
         self._wanted = asyncio.Event()
-        """Somebody waits: write now."""
-        self._writing: asyncio.Task[None] | None = None
+        """Somebody waits for outcomes: write them now."""
+        self._entries_writer: asyncio.Task[None] | None = None
+        self._outcomes_writer: asyncio.Task[None] | None = None
         self._written = 0
         self._given = 0
 
@@ -122,7 +124,6 @@ class AuditLog:
         row = await self._row(entry, account_id, actor, on_behalf_of)
         written = asyncio.get_running_loop().create_future()
         self._begun.append((row, written))
-        self._wanted.set()
         self._start()
         await written
         entry.account_id, entry.id = account_id, row["id"]
@@ -152,50 +153,65 @@ class AuditLog:
     async def flush(self, seconds: float = 2.0) -> None:
         """Wait, at most so long, until the outcomes given so far are written."""
         until, given = monotonic() + seconds, self._given
-        while self._written < given and self._writing is not None and monotonic() < until:
+        while self._written < given and self._outcomes_writer is not None and monotonic() < until:
             self._wanted.set()
-            await asyncio.wait({self._writing}, timeout=0.01)
+            await asyncio.wait({self._outcomes_writer}, timeout=0.01)
 
     def _start(self) -> None:
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all(), name="audit")
-            self._writing.add_done_callback(self._ended_writing)
+        if self._begun and (self._entries_writer is None or self._entries_writer.done()):
+            self._entries_writer = self._started(self._write_entries(), "audit_entries")
+        if self._ended and (self._outcomes_writer is None or self._outcomes_writer.done()):
+            self._outcomes_writer = self._started(self._write_outcomes(), "audit_outcomes")
+
+    def _started(self, writing: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        task = asyncio.create_task(writing, name=name)
+        task.add_done_callback(self._ended_writing)
+        return task
 
     def _ended_writing(self, task: "asyncio.Task[None]") -> None:
-        """Nobody may wait for ever because something cancelled the writer."""
+        """Nobody may wait for ever because something cancelled a writer."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("audit_writer_failed", error=repr(error))
-        if self._begun or self._ended:
-            self._start()
+        self._start()
 
-    async def _write_all(self) -> None:
-        while self._begun or self._ended:
-            if not self._begun:
-                await comes(self._wanted, OUTCOME_SECONDS)
-            self._wanted.clear()
+    async def _write_entries(self) -> None:
+        while self._begun:
             begun, self._begun = self._begun, []
-            ended, self._ended = self._ended, []
             try:
-                await self._write([row for row, _ in begun], ended)
+                await self._write([row for row, _ in begun], [])
             except BaseException as error:
+                told = error if isinstance(error, Exception) else ConnectionError("interrupted")
                 for _, written in begun:
                     if not written.done():
-                        written.set_exception(
-                            error if isinstance(error, Exception) else ConnectionError("interrupted")
-                        )
-                if isinstance(error, psycopg_pool.PoolClosed):  # the service has ended
-                    self._written += len(ended)
-                    return
-                self._ended = [*ended, *self._ended]
+                        written.set_exception(told)
                 if not isinstance(error, Exception):
                     raise
-                log.warning("audit_unwritten", entries=len(begun), outcomes=len(ended), error=repr(error))
-                await comes(self._wanted, RETRY_SECONDS)
+                log.warning("audit_unwritten", entries=len(begun), error=repr(error))
             else:
-                self._written += len(ended)
                 for _, written in begun:
                     if not written.done():
                         written.set_result(None)
+
+    async def _write_outcomes(self) -> None:
+        pause = OUTCOME_SECONDS
+        while self._ended:
+            await comes(self._wanted, pause)
+            self._wanted.clear()
+            ended, self._ended = self._ended, []
+            try:
+                await self._write([], ended)
+            except psycopg_pool.PoolClosed:  # the service has ended
+                self._written += len(ended)
+                return
+            except BaseException as error:
+                self._ended = [*ended, *self._ended]
+                if not isinstance(error, Exception):
+                    raise
+                log.warning("audit_unwritten", outcomes=len(ended), error=repr(error))
+                pause = RETRY_SECONDS
+            else:
+                self._written += len(ended)
+                pause = OUTCOME_SECONDS
 
     async def _write(self, begun: list[dict[str, Any]], ended: list[dict[str, Any]]) -> None:
         await self._database.call(RECORD, (_json(begun), _json(ended)))
