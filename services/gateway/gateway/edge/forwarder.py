@@ -85,17 +85,8 @@ class Forwarder:
         query = scope["query_string"].decode("latin-1")
         url = URL(f"{base}{_quoted(scope, path)}{'?' + query if query else ''}", encoded=True)
         body = _RequestBody(receive, scope["headers"])
-        exchange = asyncio.ensure_future(self._exchange(scope["method"], url, headers, body, send, service))
-        watch = asyncio.ensure_future(body.client_gone())
-        try:
-            await asyncio.wait((exchange, watch), return_when=asyncio.FIRST_COMPLETED)
-            if not exchange.done():
-                raise ClientGone
-            exchange.result()
-        finally:
-            for task in (exchange, watch):
-                task.cancel()
-            await asyncio.gather(exchange, watch, return_exceptions=True)
+        async with _WhileThere(body):
+            await self._exchange(scope["method"], url, headers, body, send, service)
 
     async def _exchange(
         self, method: str, url: URL, headers: RawHeaders, body: "_RequestBody", send: Send, service: str
@@ -142,6 +133,33 @@ class Forwarder:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._client
+
+
+class _WhileThere:
+    """Interrupts what is done in it, and raises `ClientGone`, when the client goes first."""
+
+    def __init__(self, body: "_RequestBody") -> None:
+        self._body = body
+        self._over = self._gone = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._watch = asyncio.create_task(self._body.client_gone())
+        self._watch.add_done_callback(self._interrupt)
+
+    async def __aexit__(self, of: type[BaseException] | None, *_: object) -> None:
+        self._over = True
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+        if self._gone and self._task.uncancel() == 0 and of is asyncio.CancelledError:
+            raise ClientGone
+
+    def _interrupt(self, _: "asyncio.Task[None]") -> None:
+        if not self._over:  # servers also say of whoever has the whole answer that he has gone
+            self._gone = True
+            self._task.cancel()
 
 
 def _refusal(service: str, error: Exception) -> ApiError:
