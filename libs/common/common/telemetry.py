@@ -109,6 +109,8 @@ class _FileExporter(SpanExporter):
 
 def traceparent() -> str | None:
     """The W3C trace context of the current span, or None outside of any."""
+    if not _tracing:
+        return None
     carrier: dict[str, str] = {}
     inject(carrier)
     return carrier.get("traceparent")
