@@ -884,7 +884,7 @@ DEFECTS: tuple[Defect, ...] = (
         RATES,
         "every gateway counts in its own memory: two let twice as much through",
         "services/gateway/gateway/windows.py",
-        "strategy(_redis(store)) if store else None",
+        "strategy(_redis(store, clock)) if store else None",
         "None",
         "tests/integration/gateway/test_gateway_standard.py"
         "::TestRateLimits::test_hold_over_two_gateways_and_for_each_caller",
