@@ -115,15 +115,24 @@ WITH said AS (
     SELECT s.kind, s.id, coalesce(s.guard, 0) AS guard, s.site_id, coalesce(s.sector_id, c.sector_id) AS sector_id,
         s.parent_id, s.text, s.label, s.status, s.archived, s.amount, s.failed, s.text_version, s.live_version,
         s.live_guard, array_to_tsvector(s.words) AS words, %(at)s AS made_at, %(at)s AS said_at
-    FROM said s LEFT JOIN overview_entries c ON c.account_id = %(account)s AND c.kind = 'content' AND c.id = s.id
-        AND s.kind = 'publication'
+    FROM said s LEFT JOIN LATERAL (
+        SELECT e.sector_id FROM overview_entries e
+        WHERE e.account_id = %(account)s AND e.kind = 'content' AND e.id = s.id AND s.kind = 'publication' OFFSET 0
+    ) AS c ON true
     UNION ALL
     SELECT p.kind, p.id, 0, NULL, s.sector_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         p.made_at, p.said_at
-    FROM said s JOIN overview_entries p ON p.account_id = %(account)s AND p.kind = 'publication' AND p.id = s.id
+    FROM said s CROSS JOIN LATERAL (
+        SELECT e.* FROM overview_entries e
+        WHERE e.account_id = %(account)s AND e.kind = 'publication' AND e.id = s.id OFFSET 0
+    ) AS p
     WHERE s.kind = 'content' AND s.sector_id IS NOT NULL AND p.sector_id IS NULL
 )"""
-"""A publication lies in the sector of its article, whichever is heard first."""
+"""A publication lies in the sector of its article, whichever is heard first.
+
+`OFFSET 0` keeps each look by a key what it is, here and below: joined, all of the account's entries would be read for a
+fact wherever the database takes them for few, as in a plan made while the table was empty.
+"""
 
 _ENDED = """
 WITH given AS (
@@ -131,7 +140,9 @@ WITH given AS (
         NULL::text AS text, NULL::text AS label, o.status, NULL::boolean AS archived,
         NULL::bigint AS amount, NULL::integer AS failed, NULL::integer AS text_version, NULL::integer AS live_version,
         NULL::integer AS live_guard, NULL::tsvector AS words, %(at)s AS made_at, %(at)s AS said_at
-    FROM overview_entries o JOIN overview_entries e ON e.account_id = o.account_id AND e.parent_id = o.id
+    FROM overview_entries o CROSS JOIN LATERAL (
+        SELECT e.* FROM overview_entries e WHERE e.account_id = %(account)s AND e.parent_id = o.id OFFSET 0
+    ) AS e
     WHERE o.account_id = %(account)s AND o.kind = 'operation' AND o.id = %(operation)s
         AND o.guard = 2 AND e.kind = 'ai_item' AND e.guard < 2
 )"""
@@ -147,7 +158,10 @@ _RIGHT = ", ".join(
 _LATER = ", ".join(f"greatest(e.guards[{n}], excluded.guards[{n}])" for n in range(1, len(_MERGED) + 1))
 _MERGE = f"""
 , before AS (
-    SELECT e.* FROM overview_entries e JOIN given USING (kind, id) WHERE e.account_id = %(account)s
+    SELECT e.* FROM given CROSS JOIN LATERAL (
+        SELECT e.* FROM overview_entries e
+        WHERE e.account_id = %(account)s AND e.kind = given.kind AND e.id = given.id OFFSET 0
+    ) AS e
 ), after AS (
     INSERT INTO overview_entries AS e (account_id, kind, id, guard, guards, live_version, live_guard, made_at, said_at,
         {", ".join(_MERGED)})
