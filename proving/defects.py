@@ -46,7 +46,8 @@ POISON = Promise(
     "Messages", "What cannot be handled is parked with its stream's later events; its neighbours go on."
 )
 GAPS = Promise(
-    "Messages", "A broker may forget, or be replaced: the gap is noticed and filled from the source."
+    "Messages",
+    "A broker may forget, be replaced, or lose the end of a log: it is noticed and filled from the source.",
 )
 TRACED = Promise("Messages", "One trace leads from a request through every service it moves.")
 OWN_ROWS = Promise("Tenants", "A tenant neither sees nor changes what is another's, whatever code forgets.")
@@ -304,7 +305,7 @@ DEFECTS: tuple[Defect, ...] = (
         "progress is committed before the batch is handled",
         f"{_COMMON}/messaging/inbox.py",
         "arrived, broken = self._sort(messages)",
-        "arrived, broken = self._sort(messages); await self._take_apart(_ranges(messages), (), ())",
+        "arrived, broken = self._sort(messages); await self._take_apart(ranges_of(messages), (), ())",
         f"{_KIT}/test_inbox.py::TestAway::test_nothing_is_left_of_it",
     ),
     Defect(
@@ -312,7 +313,7 @@ DEFECTS: tuple[Defect, ...] = (
         HEARD_ONCE,
         "batches that were passed over are taken for a gap by the next",
         f"{_COMMON}/messaging/inbox.py",
-        "ranges = _merged(self._passed, came)",
+        "ranges = merged(self._passed, came)",
         "ranges = came",
         f"{_KIT}/test_inbox.py::TestPassed::test_the_next_that_is_ours_records_them_too_and_sees_no_gap",
     ),
@@ -339,7 +340,7 @@ DEFECTS: tuple[Defect, ...] = (
         HEARD_ONCE,
         "a consumer goes on where Kafka was told, not where its database is",
         f"{_COMMON}/messaging/consumer.py",
-        "consumer.seek(partition, offset)",
+        "consumer.seek(partition, self._places.begin(partition, at))",
         "pass",
         f"{_KIT}/test_consumer.py::test_it_goes_on_where_the_database_says_whatever_kafka_was_told",
     ),
@@ -452,6 +453,33 @@ DEFECTS: tuple[Defect, ...] = (
         "OR NOT EXISTS (SELECT FROM consumer_offsets o WHERE o.consumer = for_consumer) THEN",
         "OR true THEN",
         f"{_KIT}/test_inbox.py::test_offsets_count_in_one_life_of_the_broker_only",
+    ),
+    Defect(
+        "cut-log-unnoticed",
+        GAPS,
+        "a log that lost its end and grew again is taken for the one that was heard",
+        f"{_COMMON}/messaging/truncation.py",
+        "return time_of(first.headers) in (None, begun.last_time)",
+        "return True",
+        f"{_KIT}/test_consumer.py::test_it_notices_where_a_log_was_cut",
+    ),
+    Defect(
+        "shorter-log-unnoticed",
+        GAPS,
+        "a log that ends below what was heard and holds nothing new, is waited on for ever",
+        f"{_COMMON}/messaging/consumer.py",
+        "if position < lowest and",
+        "if False and",
+        f"{_KIT}/test_consumer.py::test_it_notices_where_a_log_was_cut",
+    ),
+    Defect(
+        "cut-log-asked-for-oneself",
+        GAPS,
+        "of a log that was cut only what oneself has not heard is asked for",
+        f"{_COMMON}/messaging/truncation.py",
+        "return Progress(record.offset + 1, time)",
+        "return Progress(record.offset + 1, taken.last_time)",
+        f"{_KIT}/test_consumer.py::test_it_notices_where_a_log_was_cut",
     ),
     Defect(
         "trace-lost",

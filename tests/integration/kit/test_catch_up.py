@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from common.contracts.base import events_topic
@@ -159,6 +159,110 @@ async def test_a_new_life_of_the_broker_is_caught_up(
                 await eventually(lambda: sorted(listener.heard()) == speaker.said(), 150, what="it caught up")
                 await listener.stop()
                 await speaker.stop()
+
+
+@pytest.mark.parametrize(
+    ("kept", "regrown"),
+    [(0, False), (7, False), (7, True), (19, True)],
+    ids=["empty", "shorter", "longer again", "longer again by another last one"],
+)
+async def test_a_log_that_was_cut_is_caught_up(
+    service_database: Databases, monkeypatch: pytest.MonkeyPatch, kept: int, regrown: bool
+) -> None:
+    """The broker came back without its last messages, under the same name: from an older disk, or with a leader that
+    had not had them. Some of them nobody had heard; others had been heard by this listener, but maybe by no other."""
+    monkeypatch.setattr(
+        "common.messaging.catch_up.MARGIN", timedelta(0)
+    )  # which would hide what was asked for
+    with (
+        service_database("publisher") as speaking,
+        service_database("planner") as listening,
+        embedded_broker() as first,
+        embedded_broker() as second,
+    ):
+        async with two_sides(speaking, listening, first) as (speaker, listener):
+            account, counter = new_id(), new_id()
+
+            async def speak_and_say(times: int) -> None:
+                for _ in range(times):
+                    await speaker.database.run(account, lambda tx: toy.count(tx, counter, toy.Count(2)))
+                await eventually(
+                    lambda: speaker.scalar("SELECT count(*) FROM outbox") == 0, what="it is said"
+                )
+
+            speaker.start("relay")
+            listener.start("consumer")
+            await speak_and_say(20)
+            await eventually(lambda: listener.heard() == speaker.said(), 90, what="it hears all")
+            await listener.stop()
+            await speak_and_say(5)
+            await speaker.stop()
+
+            await copy(first, second, kept)
+            for side in (speaker, listener):
+                side.broker = Broker(second.bootstrap, first.incarnation)
+            speaker.start("relay", "control", "source")
+            await speak_and_say(30 if regrown else 1 if kept else 0)
+            listener.start("consumer", "asks")
+            await eventually(
+                lambda: sorted(listener.heard()) == speaker.said(), 90, what="it caught up with everything"
+            )
+            if kept:
+                said = {version for _, version in speaker.said()}
+
+                async def whole() -> bool:
+                    return await versions(second) == said
+
+                await eventually(whole, what="the others can hear it too")
+            await eventually(
+                lambda: listener.scalar("SELECT count(*) FROM catch_up_requests") == 0, what="it has asked"
+            )
+            await listener.stop()
+
+            listener.start("consumer")  # once more: what comes now goes on where it was
+            await speak_and_say(1)
+            await eventually(lambda: sorted(listener.heard()) == speaker.said(), 90, what="it goes on")
+            assert listener.scalar("SELECT count(*) FROM catch_up_requests") == 0
+
+
+async def records(broker: Broker) -> list[ConsumerRecord[bytes, bytes]]:
+    """All that the topic holds, one partition after the other."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
+    await consumer.start()
+    try:
+        topic, found = events_topic("publisher"), list[ConsumerRecord[bytes, bytes]]()
+        await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+        for partition, end in (await consumer.end_offsets(partitions)).items():
+            consumer.assign([partition])
+            consumer.seek(partition, 0)
+            while await consumer.position(partition) < end:
+                found.append(await consumer.getone())
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def versions(broker: Broker) -> set[int]:
+    return {int(dict(record.headers)["ce_streamversion"]) for record in await records(broker)}
+
+
+async def copy(source: Broker, target: Broker, kept: int) -> None:
+    """The first messages of the topic, as they are."""
+    producer = AIOKafkaProducer(bootstrap_servers=target.bootstrap)
+    await producer.start()
+    try:
+        for record in (await records(source))[:kept]:
+            await producer.send_and_wait(
+                record.topic,
+                record.value,
+                record.key,
+                record.partition,
+                record.timestamp,
+                list(record.headers),
+            )
+    finally:
+        await producer.stop()
 
 
 async def test_a_gap_in_the_last_slice_is_filled_though_newer_events_were_heard(

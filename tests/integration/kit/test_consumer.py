@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from common.ids import new_id
 from common.messaging.catch_up import committed_offsets
 from common.messaging.consumer import EMBEDDED_IDLE_WAIT_MS, EMBEDDED_WAIT_MS, Consumer
 from common.messaging.inbox import Inbox, Message
+from common.messaging.offsets import Progress
+from common.messaging.topics import partitions_of
 from common.supervision import Loop
 
 from tests.parts.ports import eventually
@@ -67,14 +71,18 @@ async def test_a_batch_that_was_not_taken_comes_again(broker: Broker) -> None:
 class Known:
     """An inbox that has taken in less than Kafka was told."""
 
-    def __init__(self, known: Mapping[tuple[str, int], int]) -> None:
+    def __init__(
+        self, known: Mapping[tuple[str, int], int], times: Mapping[tuple[str, int], datetime] | None = None
+    ) -> None:
         self._known = known
+        self._times: Mapping[tuple[str, int], datetime] = {} if times is None else times
         self.skipped: list[Mapping[tuple[str, int], int]] = []
+        self.rewound: list[Progress] = []
         self.settled = 0
         self.away = False
 
-    async def next_offsets(self) -> Mapping[tuple[str, int], int]:
-        return self._known
+    async def progress(self) -> Mapping[tuple[str, int], Progress]:
+        return {key: Progress(offset, self._times.get(key)) for key, offset in self._known.items()}
 
     async def settle(self) -> None:
         if self.away:
@@ -83,6 +91,9 @@ class Known:
 
     async def skip(self, jumped: Mapping[tuple[str, int], int]) -> None:
         self.skipped.append(jumped)
+
+    async def rewind(self, topic: str, partition: int, to: Progress) -> None:
+        self.rewound.append(to)
 
 
 async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker: Broker) -> None:
@@ -103,6 +114,65 @@ async def test_it_goes_on_where_the_database_says_whatever_kafka_was_told(broker
     async with running(Consumer(broker.bootstrap, group, [topic], embedded=True, take=take, inbox=inbox)):
         await eventually(lambda: len(taken) >= 2 or known.skipped, what="it goes on")
     assert (taken, known.skipped) == (SAID[1:], [])
+
+
+def at(minute: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "rewound", "taken"),
+    [
+        (3, Progress(2, at(2)), [], SAID[2:]),
+        (3, Progress(3, at(3)), [], []),
+        (3, Progress(2, None), [], SAID[2:]),
+        (3, Progress(9, at(2)), [Progress(2, at(2))], SAID[2:]),
+        (3, Progress(9, None), [Progress(0, None)], SAID),
+        (3, Progress(9, at(0)), [Progress(0, at(0))], SAID),
+        (3, Progress(2, at(1.5)), [Progress(1, at(1))], SAID[1:]),
+        (0, Progress(9, at(9)), [Progress(0, at(9))], []),
+    ],
+    ids=[
+        "whole",
+        "whole, all was taken",
+        "whole, no time was known",
+        "shorter",
+        "shorter, no time was known",
+        "shorter and new",
+        "longer again",
+        "empty",
+    ],
+)
+async def test_it_notices_where_a_log_was_cut(
+    broker: Broker, said: int, known: Progress, rewound: list[Progress], taken: list[bytes]
+) -> None:
+    topic, came = f"cut.{new_id()}", list[bytes | None]()
+    ((partition, *_), *_) = [await partitions_of(broker.bootstrap, [topic])]
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
+    await producer.start()
+    try:
+        for minute, value in enumerate(SAID[:said], 1):
+            headers = [("ce_time", at(minute).isoformat().encode())]
+            await producer.send_and_wait(topic, value, partition=partition.partition, headers=headers)
+
+        async def take(batch: Sequence[Message]) -> None:
+            came.extend(message.value for message in batch)
+
+        place = (topic, partition.partition)
+        times = {} if known.last_time is None else {place: known.last_time}
+        inbox = Known({place: known.next_offset}, times)
+        consumer = Consumer(
+            broker.bootstrap, topic, [topic], embedded=True, take=take, inbox=cast(Inbox, inbox)
+        )
+        async with running(consumer):
+            await eventually(
+                lambda: (inbox.rewound, came) == (rewound, taken), what="it goes on where it should"
+            )
+            await producer.send_and_wait(topic, b"next", partition=partition.partition)
+            await eventually(lambda: came[-1:] == [b"next"], what="the next one is taken")
+        assert (inbox.rewound, inbox.skipped, came) == (rewound, [], [*taken, b"next"])
+    finally:
+        await producer.stop()
 
 
 async def test_what_was_passed_is_settled_again_and_again_and_it_is_not_well_where_that_fails(

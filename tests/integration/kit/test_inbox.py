@@ -15,6 +15,7 @@ from common.ids import SYSTEM_ACCOUNT, new_id
 from common.messaging.dead_letters import MAX_ATTEMPTS, Retrier
 from common.messaging.envelope import Heard, headers_of
 from common.messaging.inbox import Inbox, Message
+from common.messaging.offsets import Progress
 from common.messaging.reactions import Reactions
 
 from tests.support import toy
@@ -67,6 +68,10 @@ def rows(urls: ServiceUrls, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
+async def next_offsets(inbox: Inbox) -> dict[tuple[str, int], int]:
+    return {key: at.next_offset for key, at in (await inbox.progress()).items()}
+
+
 def heard(urls: ServiceUrls) -> list[tuple[str, int]]:
     return rows(urls, "SELECT subject, version FROM toy_heard ORDER BY position")
 
@@ -104,7 +109,7 @@ async def test_an_empty_batch_and_strangers_only_move_the_offset(
     await inbox.settle()
     assert heard(toy_urls) == []
     assert rows(toy_urls, "SELECT * FROM inbox") == []
-    assert await inbox.next_offsets() == {(TOPIC, 0): 1}
+    assert await next_offsets(inbox) == {(TOPIC, 0): 1}
 
 
 class TestPassed:
@@ -113,9 +118,9 @@ class TestPassed:
     async def test_nothing_is_written_until_it_is_settled(self, inbox: Inbox, source: Source) -> None:
         await inbox.take([source.stranger()])
         await inbox.take([source.stranger(), source.stranger()])
-        assert await inbox.next_offsets() == {}
+        assert await next_offsets(inbox) == {}
         await inbox.settle()
-        assert await inbox.next_offsets() == {(TOPIC, 0): 3}
+        assert await next_offsets(inbox) == {(TOPIC, 0): 3}
 
     async def test_the_next_that_is_ours_records_them_too_and_sees_no_gap(
         self, inbox: Inbox, source: Source, toy_urls: ServiceUrls
@@ -123,7 +128,7 @@ class TestPassed:
         await inbox.take([source.message(new_id(), new_id())])
         await inbox.take([source.stranger()])
         await inbox.take([source.message(new_id(), new_id())])
-        assert await inbox.next_offsets() == {(TOPIC, 0): 3}
+        assert await next_offsets(inbox) == {(TOPIC, 0): 3}
         assert rows(toy_urls, "SELECT * FROM catch_up_requests") == []
 
     async def test_a_gap_in_front_of_them_asks_its_source(
@@ -147,7 +152,7 @@ class TestPassed:
         source.stranger()
         await inbox.take([source.message(new_id(), new_id()) if ours else source.stranger()])
         await inbox.settle()
-        assert await inbox.next_offsets() == {(TOPIC, 0): 4}
+        assert await next_offsets(inbox) == {(TOPIC, 0): 4}
         assert [row[:2] for row in rows(toy_urls, "SELECT * FROM catch_up_requests")] == [
             (CONSUMER, "publisher")
         ]
@@ -164,7 +169,7 @@ class TestPassed:
             with pytest.raises(psycopg.OperationalError):
                 await inbox.take([source.message(new_id(), new_id())])
         await inbox.settle()
-        assert await inbox.next_offsets() == {(TOPIC, 0): 1}
+        assert await next_offsets(inbox) == {(TOPIC, 0): 1}
 
 
 def _away(*_: Any, **__: Any) -> Any:
@@ -176,7 +181,7 @@ async def test_offsets_never_go_back(inbox: Inbox, source: Source) -> None:
     messages = [source.message(account, new_id()) for _ in range(5)]
     await inbox.take(messages)
     await inbox.take(messages[1:3])
-    assert await inbox.next_offsets() == {(TOPIC, 0): 5}
+    assert await next_offsets(inbox) == {(TOPIC, 0): 5}
 
 
 async def test_offsets_count_in_one_life_of_the_broker_only(
@@ -187,8 +192,23 @@ async def test_offsets_count_in_one_life_of_the_broker_only(
     assert rows(toy_urls, "SELECT * FROM catch_up_requests") == []
     later = Inbox(CONSUMER, "life-2", toy_database, toy.listener())
     await later.begin()
-    assert await later.next_offsets() == {(TOPIC, 0): 0}
+    assert await next_offsets(later) == {(TOPIC, 0): 0}
     assert [row[:2] for row in rows(toy_urls, "SELECT * FROM catch_up_requests")] == [(CONSUMER, "publisher")]
+
+
+async def test_where_a_log_was_cut_it_goes_on_lower_and_asks_for_what_was_behind(
+    inbox: Inbox, source: Source, toy_urls: ServiceUrls
+) -> None:
+    await inbox.take([source.message(new_id(), new_id()) for _ in range(5)])
+    for at, since in ((3, 7), (2, 5), (1, 6)):
+        left = Progress(at, datetime(2025, 1, since, tzinfo=UTC))
+        await inbox.rewind(TOPIC, 0, left)
+        assert await inbox.progress() == {(TOPIC, 0): left}
+    asked = (CONSUMER, "publisher", datetime(2025, 1, 5, tzinfo=UTC))
+    assert rows(toy_urls, "SELECT consumer, source, since FROM catch_up_requests") == [asked]
+    await inbox.rewind(TOPIC, 0, Progress(0, None))
+    assert rows(toy_urls, "SELECT since = 'epoch' FROM catch_up_requests") == [(True,)]
+    assert await inbox.progress() == {(TOPIC, 0): Progress(0, None)}
 
 
 async def test_a_gap_asks_its_source(inbox: Inbox, source: Source, toy_urls: ServiceUrls) -> None:
@@ -203,7 +223,7 @@ async def test_a_message_without_a_readable_time_still_counts(
     inbox: Inbox, source: Source, toy_urls: ServiceUrls
 ) -> None:
     await inbox.take([source.broken(("ce_time", b"yesterday")), source.broken(("ce_time", b"\xff"))])
-    assert await inbox.next_offsets() == {(TOPIC, 0): 2}
+    assert await next_offsets(inbox) == {(TOPIC, 0): 2}
     assert rows(toy_urls, "SELECT last_time FROM consumer_offsets") == [(None,)]
 
 
@@ -240,7 +260,7 @@ class TestPoison:
         # All together as far as the poison, each account by itself, and the poisoned one's events one by one.
         assert [tried[account] for account in accounts] == [3 + 3, 4 + 4 + 5, 3]
         assert len(transactions) == 2, "one is rolled back, the other has all of it"
-        assert await inbox.next_offsets() == {(TOPIC, 0): 12}
+        assert await next_offsets(inbox) == {(TOPIC, 0): 12}
         await inbox.take(messages)
         assert len(heard(toy_urls)) == 10
         assert len(letters(toy_urls)) == 2
@@ -423,7 +443,7 @@ class TestAway:
         with pytest.raises(psycopg.OperationalError):
             await inbox.take(messages)
         assert advanced == []
-        assert await inbox.next_offsets() == {}
+        assert await next_offsets(inbox) == {}
         assert letters(toy_urls) == []
         handled = 10
         await inbox.take(messages)

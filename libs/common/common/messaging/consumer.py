@@ -6,7 +6,7 @@ pass the failed message for good or deliver it again at once and without limit (
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import chain
 from time import monotonic
 from typing import Any, cast
@@ -22,7 +22,9 @@ from faststream.kafka.message import KafkaAckableMessage
 from common.crash_points import crash_point
 from common.database import is_away
 from common.messaging.inbox import Inbox, Message
+from common.messaging.offsets import Progress
 from common.messaging.topics import partitions_of
+from common.messaging.truncation import Places, last_left
 from common.messaging.watch import Fetches, Wedged, consumer_tasks, kafka_answers, part_with_consumer
 from common.supervision import Beat
 
@@ -88,6 +90,7 @@ class Consumer:
         self._handled: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._places = Places()
         self._busy = asyncio.Lock()
         self._pause = FIRST_PAUSE
         self._error = ""
@@ -210,11 +213,13 @@ class Consumer:
         return tuple(chain.from_iterable(batches.values()))
 
     async def _handle(self, message: KafkaMessage) -> None:
-        records = cast("tuple[Any, ...]", message.raw_message)
-        batch = [Message(r.topic, r.partition, r.offset, r.headers, r.value) for r in records]
         async with self._busy:
             try:
-                await self._take(batch)
+                records = await self._new_ones(cast("tuple[Any, ...]", message.raw_message))
+                if records:
+                    await self._take(
+                        [Message(r.topic, r.partition, r.offset, r.headers, r.value) for r in records]
+                    )
             except Exception as error:
                 # Whatever it is, the batch was not taken: it must come again. What is wrong with single events is
                 # parked inside `take`, so this is infrastructure that is away (or a bug there, which repeats loudly).
@@ -228,6 +233,44 @@ class Consumer:
             for record in records:
                 partition = TopicPartition(record.topic, record.partition)
                 self._handled[partition] = self._done[partition] = record.offset + 1
+                self._places.gone_on(partition)
+
+    async def _new_ones(self, records: Sequence[Any]) -> list[Any]:
+        """What goes on where we are; the others' partitions go on where their log was cut."""
+        if self._inbox is None:
+            return list(records)
+        firsts: dict[TopicPartition, Any] = {}
+        for record in records:
+            firsts.setdefault(TopicPartition(record.topic, record.partition), record)
+        assert self._client is not None
+        cut = {
+            partition
+            for partition, first in firsts.items()
+            if not self._places.goes_on(partition, self._done.get(partition, 0), first)
+            and partition in self._client.assignment()
+        }
+        if cut:
+            await self._rewind(self._client, cut)
+        return [
+            record
+            for record in records
+            if (partition := TopicPartition(record.topic, record.partition)) not in cut
+            and record.offset >= self._done.get(partition, 0)
+        ]
+
+    async def _rewind(self, consumer: AIOKafkaConsumer, cut: Collection[TopicPartition]) -> None:
+        """Go on behind what is left of logs that were cut; their sources are asked for what was lost."""
+        assert self._inbox is not None
+        await self._inbox.settle()
+        taken = await self._inbox.progress()
+        for partition in cut:
+            place = (partition.topic, partition.partition)
+            left = await last_left(self._kafka, partition, taken.get(place, Progress(0, None)))
+            log.warning("log_cut", group=self._group, topic=partition.topic, partition=partition.partition)
+            await self._inbox.rewind(*place, left)
+            consumer.seek(partition, left.next_offset)
+            self._handled[partition] = self._done[partition] = left.next_offset
+            self._places.gone_on(partition)
 
     async def _settle(self) -> str:
         """Have what was passed recorded, unless a batch is on its way, which does so; what went wrong."""
@@ -274,10 +317,15 @@ class Consumer:
                 for partition in consumer.assignment():
                     positions[partition] = await consumer.position(partition)
         async with self._busy:
+            cut = await self._beyond_the_end(consumer, positions)
+            if cut:
+                await self._rewind(consumer, cut)
             jumped = {
                 partition: position
                 for partition, position in positions.items()
-                if position > self._done.get(partition, 0) and self._positions.get(partition) == position
+                if partition not in cut
+                and position > self._done.get(partition, 0)
+                and self._positions.get(partition) == position
             }
             if jumped:
                 log.warning("messages_forgotten", group=self._group, partitions=len(jumped))
@@ -285,6 +333,23 @@ class Consumer:
                 self._handled |= jumped
                 self._done |= jumped
         self._positions = positions
+
+    async def _beyond_the_end(
+        self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]
+    ) -> list[TopicPartition]:
+        """Those whose log ends below what was taken, so that Kafka moved us to its beginning.
+
+        Asked for again: what was just taken was not taken yet when the positions were.
+        """
+        cut = []
+        for partition, position in positions.items():
+            lowest = self._places.lowest(partition, self._done.get(partition, 0))
+            if position < lowest and partition in consumer.assignment():
+                with contextlib.suppress(KafkaError, TimeoutError):
+                    async with asyncio.timeout(COMMIT_SECONDS):
+                        if await consumer.position(partition) < lowest:
+                            cut.append(partition)
+        return cut
 
     async def revoked(self, consumer: AIOKafkaConsumer | None) -> None:
         async with self._busy:
@@ -296,13 +361,13 @@ class Consumer:
     async def assign(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
         """Go on where the database says, not where Kafka last heard of us."""
         if self._inbox is not None:
-            known = await self._inbox.next_offsets()
+            known = await self._inbox.progress()
             for partition in partitions:
-                offset = known.get((partition.topic, partition.partition))
-                if offset is not None:
-                    consumer.seek(partition, offset)
+                at = known.get((partition.topic, partition.partition))
+                if at is not None:
+                    consumer.seek(partition, self._places.begin(partition, at))
                     # Said to Kafka as well: a last commit may have been lost, and a catch-up waits for this figure.
-                    self._handled[partition] = self._done[partition] = offset
+                    self._handled[partition] = self._done[partition] = at.next_offset
         self._client = consumer
         self.assigned = True
 

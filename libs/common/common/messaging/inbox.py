@@ -9,7 +9,6 @@ recorded with the next one, or when the consumer says so, and where the process 
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import count, groupby
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from common.eventsourcing.event import Meta
 from common.ids import SYSTEM_ACCOUNT, stable_id
 from common.messaging import dead_letters
 from common.messaging.envelope import Heard, MalformedMessage, parse
+from common.messaging.offsets import Progress, Range, Ranges, merged, ranges_of
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 
@@ -61,21 +61,6 @@ class Broken:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """What came of a partition: its first offset, the one that follows, and the time of its last event."""
-
-    first: int
-    next: int
-    time: datetime | None
-
-    def and_(self, later: "_Range") -> "_Range":
-        return _Range(min(self.first, later.first), max(self.next, later.next), later.time or self.time)
-
-
-_Ranges = Mapping[tuple[str, int], _Range]
-"""By topic and partition."""
-
 _TAKE = (
     "WITH new AS ("
     "INSERT INTO inbox (consumer, event_id) SELECT %(consumer)s, unnest(%(ids)s::text::uuid[])"
@@ -102,18 +87,18 @@ class Inbox:
         self._database = database
         self._reactions = reactions
         self._advanced = advanced
-        self._passed: _Ranges = {}
+        self._passed: Ranges = {}
         """What was passed and is not recorded yet."""
 
-    async def next_offsets(self) -> Mapping[tuple[str, int], int]:
-        """Where this consumer goes on, by topic and partition."""
+    async def progress(self) -> Mapping[tuple[str, int], Progress]:
+        """How far this consumer is, by topic and partition."""
         async with self._database.transaction(None) as tx:
             rows = await tx.all(
-                "SELECT topic, partition, next_offset FROM consumer_offsets"
+                "SELECT topic, partition, next_offset, last_time FROM consumer_offsets"
                 " WHERE consumer = %(consumer)s AND incarnation = %(incarnation)s",
                 {"consumer": self.consumer, "incarnation": self.incarnation},
             )
-        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return {(r["topic"], r["partition"]): Progress(r["next_offset"], r["last_time"]) for r in rows}
 
     async def begin(self) -> None:
         """Called once before consuming: a broker that began a new life has lost what was not heard in the last one."""
@@ -134,10 +119,10 @@ class Inbox:
         included.
         """
         arrived, broken = self._sort(messages)
-        came = _ranges(messages)
+        came = ranges_of(messages)
         if any(came[key].first > self._passed[key].next for key in came.keys() & self._passed.keys()):
             await self.settle()  # as one range the two would hide what lies between them
-        ranges = _merged(self._passed, came)
+        ranges = merged(self._passed, came)
         if arrived or broken:
             await self._take(ranges, arrived, broken)
             ranges = {}
@@ -157,9 +142,26 @@ class Inbox:
     async def skip(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Go on at these offsets, by topic and partition: the broker has forgotten what lay before, its source is asked."""
         async with self._database.transaction(None) as tx:
-            await self._advance(tx, {key: _Range(at, at, None) for key, at in positions.items()})
+            await self._advance(tx, {key: Range(at, at, None) for key, at in positions.items()})
 
-    async def _take(self, ranges: _Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]) -> None:
+    async def rewind(self, topic: str, partition: int, to: Progress) -> None:
+        """Go on lower: the broker has lost the end of what it had, its source is asked for all after what is left."""
+        place = {"consumer": self.consumer, "topic": topic, "partition": partition, "since": to.last_time}
+        async with self._database.transaction(None) as tx:
+            await tx.execute(
+                "INSERT INTO catch_up_requests (consumer, source, since)"
+                " VALUES (%(consumer)s, split_part(%(topic)s, '.', 2), coalesce(%(since)s::timestamptz, 'epoch'))"
+                " ON CONFLICT (consumer, source) DO UPDATE SET since = least(catch_up_requests.since, excluded.since)",
+                place,
+            )
+            await tx.execute(
+                "UPDATE consumer_offsets SET next_offset = %(next)s, last_time = %(since)s"
+                " WHERE consumer = %(consumer)s AND incarnation = %(incarnation)s"
+                " AND topic = %(topic)s AND partition = %(partition)s",
+                place | {"incarnation": self.incarnation, "next": to.next_offset},
+            )
+
+    async def _take(self, ranges: Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]) -> None:
         try:
             async with self._database.transaction(None, pipelined=True) as tx:
                 await self._take_together(tx, ranges, arrived, broken)
@@ -189,7 +191,7 @@ class Inbox:
     async def _take_together(
         self,
         tx: Transaction,
-        ranges: _Ranges,
+        ranges: Ranges,
         arrived: Sequence[Arrived],
         broken: Sequence[Broken],
     ) -> None:
@@ -207,9 +209,7 @@ class Inbox:
         await self._park_broken(tx, broken)
         await self._advance(tx, ranges)
 
-    async def _take_apart(
-        self, ranges: _Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]
-    ) -> None:
+    async def _take_apart(self, ranges: Ranges, arrived: Sequence[Arrived], broken: Sequence[Broken]) -> None:
         attempts = count(1)
 
         async def apart(tx: Transaction) -> None:
@@ -313,7 +313,7 @@ class Inbox:
             tx.switch(item.account_id, Meta())
             await dead_letters.park_unreadable(tx, self.consumer, item)
 
-    async def _advance(self, tx: Transaction, ranges: _Ranges) -> None:
+    async def _advance(self, tx: Transaction, ranges: Ranges) -> None:
         """Record the next offsets; a batch that starts above the recorded one asks the source for what is missing."""
         if not ranges:
             return
@@ -337,35 +337,6 @@ class Inbox:
 def _is_over(event: Heard[Contract], erased: Collection[UUID], model: ServiceModel) -> bool:
     """Whether an event is nobody's business any more: of what is still to be settled the gateway says nothing."""
     return event.account_id in erased and not (model.hears_of_erased and event.source != "gateway")
-
-
-def _ranges(messages: Sequence[Message]) -> _Ranges:
-    by_partition: dict[tuple[str, int], list[Message]] = {}
-    for message in messages:
-        by_partition.setdefault((message.topic, message.partition), []).append(message)
-    return {
-        key: _Range(
-            min(message.offset for message in run),
-            max(message.offset for message in run) + 1,
-            next(filter(None, map(_time, reversed(run))), None),
-        )
-        for key, run in by_partition.items()
-    }
-
-
-def _merged(earlier: _Ranges, later: _Ranges) -> _Ranges:
-    both = {key: earlier[key].and_(later[key]) for key in earlier.keys() & later.keys()}
-    return {**earlier, **later, **both}
-
-
-def _time(message: Message) -> datetime | None:
-    for name, value in message.headers:
-        if name == "ce_time":
-            try:
-                return datetime.fromisoformat(value.decode())
-            except ValueError:
-                return None
-    return None
 
 
 def _broken(message: Message, error: str) -> Broken:
