@@ -1,161 +1,20 @@
 """The edge: who gets through, and how requests are streamed to a service and back."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import psycopg
 import pytest
-import uvicorn
-from aiohttp import web
-from common.api.errors import ApiError
 from common.auth.identity import HEADER, Identity
 from common.contracts.control import ProgressReported
 from common.ids import new_id
-from gateway.edge import breaker, forwarder
+from gateway.edge import breaker
 from gateway.edge.breaker import FAILURES
-from gateway.edge.routes import parse_upstreams
 
-from tests.integration.gateway.running import Gateway, Tenant, make_gateway
-from tests.parts.ports import eventually, free_port
-from tests.support.database import ServiceUrls
-
-CHUNK = b"x" * 65_536
-
-
-@dataclass
-class Upstream:
-    """A service that streams, and remembers what it was sent."""
-
-    headers: list[dict[str, str]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    uploaded: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
-    first_chunk: asyncio.Event = field(default_factory=asyncio.Event)
-    aborted: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def app(self) -> web.Application:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_post("/api/v1/planner/keywords/import_csv/", self.upload)
-        app.router.add_get("/api/v1/planner/download/", self.download)
-        app.router.add_get("/api/v1/planner/hang/", self.hang)
-        app.router.add_post("/api/v1/planner/keywords/auto_cluster/", self.accept)
-        app.router.add_get("/api/v1/planner/imports/{id}/", self.follow)
-        app.router.add_get("/api/v1/planner/away/{id}/", self.leave)
-        app.router.add_route("*", "/{tail:.*}", self.echo)
-        return app
-
-    async def echo(self, request: web.Request) -> web.Response:
-        names = {name.lower() for name in request.headers}
-        self.headers.append({name: ", ".join(request.headers.getall(name)) for name in names})
-        self.paths.append(request.raw_path)
-        return web.json_response(
-            {"body": await request.text()},
-            headers={"Connection": "X-Hop", "X-Hop": "1", "X-Request-ID": "theirs"},
-        )
-
-    async def upload(self, request: web.Request) -> web.Response:
-        async for chunk in request.content.iter_any():
-            self.uploaded += len(chunk)
-            self.first_chunk.set()
-        return web.json_response({"bytes": self.uploaded})
-
-    async def accept(self, request: web.Request) -> web.Response:
-        """A task that has ended when it is asked for the third time; one of which nobody can tell; what is no task."""
-        location = f"/api/v1/planner/{request.query.get('at', 'imports')}/{request.query['id']}/"
-        made = {request.query.get("made", "task_id"): "t"}
-        return web.json_response({"data": made}, status=202, headers={"Location": location})
-
-    async def follow(self, request: web.Request) -> web.Response:
-        self.asked[request.match_info["id"]] += 1
-        asked = self.asked[request.match_info["id"]]
-        if asked == 1:
-            return web.json_response({"error_code": "NOT_FOUND"}, status=404)
-        return web.json_response({"data": {"status": "running" if asked < 4 else "completed"}})
-
-    async def leave(self, request: web.Request) -> web.Response:
-        self.asked[request.match_info["id"]] += 1
-        if self.asked[request.match_info["id"]] == 1:
-            assert request.transport is not None
-            request.transport.abort()
-        return web.json_response({"error_code": "NOT_FOUND"}, status=404)
-
-    async def download(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(CHUNK)
-        await self.release.wait()
-        await response.write(CHUNK)
-        return response
-
-    async def hang(self, request: web.Request) -> web.Response:
-        self.first_chunk.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            self.aborted.set()
-            raise
-        return web.Response()
-
-
-@dataclass
-class Running:
-    gateway: Gateway
-    url: str
-    upstream: Upstream
-    tenant: Tenant
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.tenant.registered['access']}"}
-
-
-@pytest.fixture(scope="module")
-async def edge(
-    service_database: Callable[[str], AbstractContextManager[ServiceUrls]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Running]:
-    upstream = Upstream()
-    runner = web.AppRunner(upstream.app(), handler_cancellation=True)
-    await runner.setup()
-    port, own, dead = free_port(), free_port(), free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    with service_database("gateway") as urls, service_database("secrets") as secret_urls:
-        gateway = make_gateway(
-            urls,
-            secret_urls,
-            tmp_path_factory.mktemp("edge"),
-            upstreams=f"planner=http://127.0.0.1:{port},writer=http://127.0.0.1:{port},billing=http://127.0.0.1:{dead}",
-        )
-        await gateway.runtime.database.open()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                gateway.app, port=own, lifespan="off", log_config=None, timeout_graceful_shutdown=1
-            )
-        )
-        serving = asyncio.create_task(server.serve())
-        await eventually(lambda: server.started, what="the gateway serves")
-        yield Running(gateway, f"http://127.0.0.1:{own}", upstream, await gateway.register())
-        server.should_exit = True
-        await serving
-        await gateway.runtime.extras["gateway"].audit.flush()
-        await gateway.runtime.database.close()
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def client(edge: Running) -> AsyncIterator[aiohttp.ClientSession]:
-    for event in (edge.upstream.first_chunk, edge.upstream.aborted, edge.upstream.release):
-        event.clear()
-    edge.upstream.uploaded = 0
-    async with aiohttp.ClientSession(edge.url, headers=edge.headers) as session:
-        yield session
+from tests.integration.gateway.upstream import CHUNK, Running
 
 
 class TestForwarding:
@@ -233,33 +92,6 @@ class TestForwarding:
             first = await asyncio.wait_for(response.content.readexactly(len(CHUNK)), 10)
             edge.upstream.release.set()
             assert (first, await response.read()) == (CHUNK, CHUNK)
-
-    async def test_stops_the_service_when_the_client_goes(
-        self, edge: Running, client: aiohttp.ClientSession
-    ) -> None:
-        request = asyncio.ensure_future(client.get("/api/v1/planner/hang/"))
-        await asyncio.wait_for(edge.upstream.first_chunk.wait(), 10)
-        request.cancel()
-        await asyncio.wait_for(edge.upstream.aborted.wait(), 10)
-
-    async def test_says_that_a_service_did_not_answer_in_time(
-        self, edge: Running, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(forwarder, "SILENCE_SECONDS", 0.05)
-        impatient = forwarder.Forwarder(parse_upstreams(edge.gateway.runtime.settings.upstreams))
-        path = "/api/v1/planner/hang/"
-        scope = {"method": "GET", "path": path, "query_string": b"", "headers": []}
-
-        async def stays() -> Any:
-            await asyncio.Event().wait()
-
-        async def hears(_message: Any) -> None:
-            raise AssertionError("there is nothing to answer with")
-
-        with pytest.raises(ApiError) as raised:
-            await impatient.forward(scope, stays, hears, service="planner", path=path, headers=[])
-        await impatient.close()
-        assert (raised.value.status, raised.value.code) == (504, "GATEWAY_TIMEOUT")
 
     @pytest.mark.parametrize(
         ("path", "status", "code"),
