@@ -75,6 +75,10 @@ RATES = Promise(
 ONE_EFFECT = Promise(
     "Requests", "A request repeated under its Idempotency-Key has one effect and one answer."
 )
+PASSED_ON = Promise(
+    "Requests",
+    "A body of any size passes the gateway as its reader reads, is held nowhere, and never taken for whole where it broke.",
+)
 WITHIN_BALANCE = Promise("Credits", "No credit is promised twice or spent beyond what there is.")
 FAIR_PRICE = Promise(
     "Credits", "Only delivered work is charged: once, at the agreed price, at most its maximum."
@@ -980,6 +984,24 @@ DEFECTS: tuple[Defect, ...] = (
         "if self.repeatable is None:",
         "if True:",
         f"{_KIT}/test_idempotency.py::test_after_a_crash_in_between_the_repetition_finds_what_was_done",
+    ),
+    Defect(
+        "download-held",
+        PASSED_ON,
+        "the gateway reads an answer to its end before it hands it on",
+        "services/gateway/gateway/edge/forwarder.py",
+        "async for chunk in response.content.iter_any():",
+        "for chunk in (await response.read(),):",
+        f"{_GATEWAY_TESTS}/test_gateway_streaming.py::test_a_download_waits_for_a_client_that_reads_slowly_and_is_held_nowhere",
+    ),
+    Defect(
+        "half-an-answer",
+        PASSED_ON,
+        "an answer that broke off is ended as if it were whole",
+        "services/gateway/gateway/edge/forwarder.py",
+        "            if started:\n                raise\n",
+        '            if started:\n                return await send({"type": "http.response.body", "body": b""})\n',
+        f"{_GATEWAY_TESTS}/test_gateway_failing_services.py::TestAServiceThatBreaksOff::test_in_its_answer_is_never_taken_for_a_whole_one",
     ),
     Defect(
         "reserved-counts-as-available",
