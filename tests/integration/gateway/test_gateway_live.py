@@ -1,4 +1,4 @@
-"""Live updates of two gateways with one database and one Kafka: by WebSocket, whoever of them heard the event."""
+"""Live updates of two gateways with one database and one Kafka: by stream and WebSocket, whoever of them heard the event."""
 
 import asyncio
 import json
@@ -17,7 +17,9 @@ from common.contracts.operations import AIOperationRequested
 from common.contracts.planner import PipelineRunPaused
 from common.database import Transaction
 from common.ids import new_id
+from common.messaging.consumer import Consumer, group_of
 from common.messaging.direct import DirectProducer
+from common.messaging.inbox import Inbox
 from common.service import LARGEST_MESSAGE
 from common.supervision import Loop
 from gateway.activity import live as live_module
@@ -155,6 +157,55 @@ async def refused(served: Served, token: str, **options: Any) -> tuple[int, str]
 
 def access(tenant: Tenant) -> str:
     return str(tenant.registered["access"])
+
+
+@asynccontextmanager
+async def hearing(served: Served, broker: Broker) -> AsyncIterator[None]:
+    """This gateway alone takes what is said on the topics."""
+    said = reactions(served.gateway.runtime.extras["gateway"].live)
+    inbox = Inbox(group_of("gateway"), broker.incarnation, served.gateway.runtime.database, said)
+    await inbox.begin()
+    options: dict[str, Any] = {"embedded": broker.embedded, "take": inbox.take, "inbox": inbox}
+    consumer = Consumer(broker.bootstrap, group_of("gateway"), said.topics, **options)
+    loop = Loop("consumer", lambda loop: consumer.run(loop.beat))
+    loop.start()
+    try:
+        yield
+    finally:
+        await loop.stop()
+
+
+async def next_frame(stream: aiohttp.ClientResponse) -> bytes:
+    """The next event of a stream, without what keeps it open."""
+    async with asyncio.timeout(DEADLINE):
+        while not (frame := await stream.content.readuntil(b"\n\n")).startswith(b"id: "):
+            continue
+    return frame
+
+
+class TestAStream:
+    async def test_tells_what_either_gateway_heard(
+        self, replicas: tuple[Served, Served], owner: Tenant, broker: Broker
+    ) -> None:
+        stranger = await replicas[0].gateway.register()
+        planner = DirectProducer(broker.bootstrap, "planner")
+        headers = {"Authorization": f"Bearer {access(owner)}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(f"{replicas[0].url}/api/v1/events/") as here,
+            session.get(f"{replicas[1].url}/api/v1/events/") as there,
+        ):
+            assert (here.status, there.status) == (200, 200)
+            for heard_by in replicas:
+                run = new_id()
+                async with hearing(heard_by, broker):
+                    await planner.send(PipelineRunPaused(run_id=new_id()), stranger.account_id)
+                    await planner.send(PipelineRunPaused(run_id=run), owner.account_id)
+                    told = [await next_frame(stream) for stream in (here, there)]
+                assert told[0] == told[1]
+                assert b"event: PipelineRunPaused\n" in told[0]
+                assert json.loads(told[0].partition(b"data: ")[2]) == {"run_id": str(run)}
+        await planner.close()
 
 
 class TestASocket:
