@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 FILE = Path(__file__).with_suffix(".csv")
+BY_HAND = ROOT / "tests" / "support" / "human_misspellings.csv"
 HEAD = ("typed", "meant", "mistake")
 SEED = 20_261_121
 HOW_MANY = 200
@@ -101,6 +102,12 @@ def labelled() -> list[tuple[str, str, str]]:
     """As the file has them."""
     with FILE.open(newline="") as file:
         return [(typed, meant, mistake) for typed, meant, mistake in list(csv.reader(file))[1:]]
+
+
+def by_hand() -> list[tuple[str, str]]:
+    """Words as people misspell them in English, and the right ones: written down from memory, before anything was searched."""
+    with BY_HAND.open(newline="") as file:
+        return [(typed, meant) for typed, meant in list(csv.reader(file))[1:]]
 
 
 def main() -> None:

@@ -48,12 +48,10 @@ from common.messaging.envelope import Heard
 from common.operate.projections import verify
 from gateway.app import MODEL
 from gateway.overview.reactions import seen
-from gateway.overview.search import search
-from gateway.overview.views import PROJECTION, Within, entries, lexeme
+from gateway.overview.views import PROJECTION, entries, lexeme
 
 from tests.integration.gateway.running import Gateway, Tenant
 from tests.support import events
-from tests.support.misspellings import keywords, labelled
 
 NOW = datetime.now(UTC)
 CHARGE = Charge(kind="ideas", units=1)
@@ -322,18 +320,6 @@ class TestTheSearch:
         for limit, more in ((4, True), (5, False)):
             (group,) = (await ask(tenant, "search", q="lorry", kind="keyword", limit=limit))["groups"]
             assert (len(group["results"]), group["more"]) == (limit, more)
-
-    async def test_finds_what_was_meant_by_200_misspellings(self, gateway: Gateway, tenant: Tenant) -> None:
-        place = Place()
-        named = tuple(KeywordItem(keyword_id=new_id(), keyword=each) for each in keywords())
-        said = KeywordsChanged(keywords=named, **place.named)
-        await take(gateway, heard(tenant.account_id, [("planner", 1, said)]))
-        recalled = 0
-        async with gateway.runtime.database.transaction(tenant.account_id) as tx:
-            for typed, meant, _ in labelled():
-                (results,) = (await search(tx, typed, ["keyword"], Within(), 10)).values()
-                recalled += meant in [each.row["text"] for each in results[:10]]
-        assert recalled / len(labelled()) >= 0.9
 
 
 class TestWhoSeesIt:
