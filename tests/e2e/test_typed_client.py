@@ -671,7 +671,11 @@ def test_the_keys_of_the_platform(staff: Client) -> None:
 
 def test_what_happens_and_has_happened(runner: Client, stranger: Client, shared: Shared) -> None:
     (run,) = runner.automation.runs.list(page_size=1).results
-    assert runner.system.settings.task_progress.get(run.id).status == "completed"
+    progress = runner.system.settings.task_progress.get(run.id)
+    assert progress.status == "completed"
+    heard = {"billing", "gateway", "planner", "writer"}
+    assert {each.source for each in progress.as_of} >= heard
+    assert {each.source for each in runner.notifications.list().as_of} >= heard
     assert refusal(stranger.system.settings.task_progress.get, run.id) == (404, "NOT_FOUND")
     events = runner.events.stream(last_event_id="0")
     assert next(events).event

@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from igny8_client.errors import ApiError, error_of
+from igny8_client.models import AsOf
 from igny8_client.pages import Download, LiveEvent, Page, live_events
 
 T = TypeVar("T")
@@ -186,6 +187,7 @@ class Connection:
             results=[_read(kind, each) for each in data["results"]],
             next_link=data["next"],
             follow=lambda link: self._page(self.data(Call("GET", _below(self._http, link))), kind),
+            as_of=[_read(AsOf, each) for each in data.get("as_of", ())],
         )
 
 

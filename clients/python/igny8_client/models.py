@@ -1257,7 +1257,10 @@ class StageOut(Shown):
 
 
 class ProgressOut(Shown):
-    """Item `item` of `items`. A task has `succeeded`, `failed` and `errors` of its items, a run has `stages`."""
+    """Item `item` of `items`. A task has `succeeded`, `failed` and `errors` of its items, a run has `stages`.
+
+    `as_of` says how far each source has been heard when this was read.
+    """
 
     task_id: UUID
     status: Literal["running", "paused", "completed", "failed", "cancelled"]
@@ -1274,6 +1277,7 @@ class ProgressOut(Shown):
     errors: list[ItemFault] | None = None
     run_id: UUID | None = None
     stages: list[StageOut] | None = None
+    as_of: list[AsOf]
 
 
 class PromptChanges(Body):
@@ -1835,7 +1839,10 @@ class TrialIn(Body):
 
 
 class UnreadOut(Shown):
+    """`as_of` says how far each source has been heard when this was read."""
+
     unread: int
+    as_of: list[AsOf]
 
 
 class WalletsFailure(Shown):

@@ -9,17 +9,23 @@ from typing import Any, Generic, Self, TypeVar
 
 import httpx
 
+from igny8_client.models import AsOf
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of a list; `count` is of all pages, None where the list was asked for by cursor."""
+    """One page of a list; `count` is of all pages, None where the list was asked for by cursor.
+
+    A list that is made of what other services say tells `as_of` how far each of them has been heard.
+    """
 
     count: int | None
     results: Sequence[T]
     next_link: str | None
     follow: "Callable[[str], Page[T]]" = field(repr=False, compare=False)
+    as_of: Sequence[AsOf] = ()
 
     def next(self) -> "Page[T] | None":
         """The page after this one."""

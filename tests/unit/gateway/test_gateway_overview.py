@@ -10,9 +10,11 @@ from common.contracts.operations import Charge, OperationItem, Usage
 from common.ids import new_id, stable_id
 from common.messaging.envelope import Heard
 from common.testing import given
+from gateway.activity.reactions import notes
+from gateway.notifications.reactions import notices
 from gateway.overview.decisions import OVERVIEW, See
 from gateway.overview.events import EntriesSeen, Entry
-from gateway.overview.sights import FAILED, RUNNING, SEEN, SUCCEEDED, sight_of
+from gateway.overview.sights import FAILED, NOTED, RUNNING, SEEN, SUCCEEDED, sight_of
 from gateway.overview.words import LONGEST_WORD, MOST_WORDS, marked, neighbours, words_of
 
 from tests.support import events
@@ -42,12 +44,15 @@ class TestAnEvent:
         given(OVERVIEW)(self.sight).when(See(self.sight)).then_nothing()
 
     @pytest.mark.parametrize("contract", SEEN, ids=lambda contract: contract.__name__)
-    def test_of_every_kind_is_about_something(self, contract: type[Contract]) -> None:
+    def test_of_every_kind_is_about_something_or_noted(self, contract: type[Contract]) -> None:
         made: Any = contract
         sight = sight_of(heard(cast("Contract", example(made))))
-        assert sight.entries
+        assert bool(sight.entries) is (contract not in NOTED)
         assert (sight.source, sight.name, sight.said_at) == ("planner", contract.__name__, NOW)
         assert msgspec.json.decode(msgspec.json.encode(sight), type=EntriesSeen) == sight
+
+    def test_counts_for_all_that_say_as_of_which_position_they_speak(self) -> None:
+        assert notes.contracts | notices.contracts <= set(SEEN)
 
 
 class TestWhatThePlannerSays:

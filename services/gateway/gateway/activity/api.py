@@ -19,6 +19,8 @@ from gateway.activity.live import resume_after
 from gateway.activity.progress import operation_progress, run_progress
 from gateway.activity.views import progress_rows, run_rows
 from gateway.exports.views import export_progress, export_row
+from gateway.overview.api import AsOf
+from gateway.overview.views import as_of
 from gateway.parts import Parts
 
 router = APIRouter(prefix="/api/v1", tags=["system"])
@@ -39,7 +41,10 @@ class StageOut(BaseModel):
 
 
 class ProgressOut(BaseModel):
-    """Item `item` of `items`. A task has `succeeded`, `failed` and `errors` of its items, a run has `stages`."""
+    """Item `item` of `items`. A task has `succeeded`, `failed` and `errors` of its items, a run has `stages`.
+
+    `as_of` says how far each source has been heard when this was read.
+    """
 
     task_id: UUID
     status: Literal["running", "paused", "completed", "failed", "cancelled"]
@@ -56,6 +61,7 @@ class ProgressOut(BaseModel):
     errors: list[ItemFault] | None = None
     run_id: UUID | None = None
     stages: list[StageOut] | None = None
+    as_of: list[AsOf]
 
 
 _EXAMPLE = 'id: 12\nevent: ContentPublished\ndata: {"content_id": "0198c5a0-7b1e-7c11-9d3f-2f0f6a1c4e55"}\n\n'
@@ -70,6 +76,7 @@ async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: 
     deadline = monotonic() + LONGEST_WAIT_SECONDS
     while True:
         async with runtime.database.transaction(caller.account_id) as tx:
+            known = await as_of(tx)
             operation, ended = await progress_rows(tx, task_id)
             run, stages = (None, []) if operation else await run_rows(tx, task_id)
             export = None if operation or run else await export_row(tx, task_id)
@@ -90,7 +97,7 @@ async def task_progress(task_id: UUID, caller: Caller, runtime: Runtime, parts: 
         progress = export_progress(export)
     else:
         raise not_found("Task", task_id)
-    return answer({"task_id": task_id, **progress})
+    return answer({"task_id": task_id, **progress, "as_of": known})
 
 
 @router.get(

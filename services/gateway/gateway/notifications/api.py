@@ -27,6 +27,8 @@ from gateway.notifications.views import (
     stream_of,
     wanted_by,
 )
+from gateway.overview.api import AsOf
+from gateway.overview.views import as_of
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["live"])
 
@@ -43,8 +45,17 @@ class NotificationOut(BaseModel):
     created_at: datetime
 
 
+class NotificationsOut(Listed[NotificationOut]):
+    """`as_of` says how far each source has been heard when this was read."""
+
+    as_of: list[AsOf]
+
+
 class UnreadOut(BaseModel):
+    """`as_of` says how far each source has been heard when this was read."""
+
     unread: int
+    as_of: list[AsOf]
 
 
 class PreferenceOut(BaseModel):
@@ -71,7 +82,7 @@ class PreferencesIn(BaseModel):
     preferences: list[PreferenceIn] = Field(max_length=50, description="What is left out stays as it is.")
 
 
-@router.get("/", summary="What happened, newest first", response_model=Success[Listed[NotificationOut]])
+@router.get("/", summary="What happened, newest first", response_model=Success[NotificationsOut])
 async def list_notifications(
     caller: Caller,
     runtime: Runtime,
@@ -87,17 +98,20 @@ async def list_notifications(
         query = query.where(notifications.c.kind == kind)
     columns = {"created_at": notifications.c.created_at}
     async with runtime.database.transaction(caller.account_id) as tx:
+        known = await as_of(tx)
         found = await paginate(
             tx, query, page, request, ordering=columns, tie=notifications.c.id, show=_shown
         )
-    return answer(found)
+    return answer({**found, "as_of": known})
 
 
 @router.get("/unread_count/", summary="How many are not read yet", response_model=Success[UnreadOut])
 async def unread_count(caller: Caller, runtime: Runtime) -> Answer:
     unread = _seen(caller).where(~read_by(_me(caller))).subquery()
     async with runtime.database.transaction(caller.account_id) as tx:
-        return answer({"unread": await tx.scalar(sa.select(sa.func.count()).select_from(unread))})
+        known = await as_of(tx)
+        count = await tx.scalar(sa.select(sa.func.count()).select_from(unread))
+    return answer({"unread": count, "as_of": known})
 
 
 @router.get("/preferences/", summary="What one is told how", response_model=Success[PreferencesOut])

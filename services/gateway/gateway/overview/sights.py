@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from common.contracts import Contract, billing, operations, planner, publisher, writer
+from common.contracts import Contract, billing, gateway, operations, planner, publisher, writer
 from common.ids import stable_id
 from common.messaging.envelope import Heard
 
@@ -60,7 +60,17 @@ AUTOMATED = (
     planner.PipelineRunCancelled,
     planner.PipelineRunFinished,
 )
-SEEN: tuple[type[Contract], ...] = (*PLANNED, *WRITTEN, *PUBLISHED, *OUTCOMES, *PAID, *AUTOMATED)
+NOTED = (billing.CreditsReserved, gateway.MembershipChanged, publisher.PublishFailed)
+"""Nothing that these views show, but what others do that say as of which position they speak: progress, notifications."""
+SEEN: tuple[type[Contract], ...] = (
+    *PLANNED,
+    *WRITTEN,
+    *PUBLISHED,
+    *OUTCOMES,
+    *PAID,
+    *AUTOMATED,
+    *NOTED,
+)
 
 _FUNCTIONS: dict[type[Contract], str] = {
     planner.KeywordsClustered: "auto_cluster",
@@ -92,7 +102,9 @@ def _entries(event: Heard[Any]) -> Sequence[Entry]:
         return [*_made(event), *_item_done(event)]
     if isinstance(event.data, PAID):
         return _paid(event)
-    return _automated(event)
+    if isinstance(event.data, AUTOMATED):
+        return _automated(event)
+    return ()
 
 
 def _place(event: Heard[Any]) -> dict[str, Any]:

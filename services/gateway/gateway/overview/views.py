@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from gateway import metadata
 from gateway.overview.decisions import OVERVIEW
 from gateway.overview.events import EntriesSeen, Entry
+from gateway.overview.sights import NOTED
 from gateway.overview.words import SHORTEST_MISTYPED, words_of
 
 _MERGED = (
@@ -28,7 +29,7 @@ _MERGED = (
     *("text_version", "words"),
 )
 SEARCHED = ("keyword", "cluster", "idea", "task", "content")
-QUIET = ("CreditsDeducted",)
+QUIET = ("CreditsDeducted", *(contract.__name__ for contract in NOTED))
 """Heard and counted, but nothing a person would call an activity of its own."""
 ACTIVITY_KEPT = "90 days"
 """Before the newest event of the account, not before now: so the tables follow from the facts alone. A dashboard shows
