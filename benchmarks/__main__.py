@@ -53,6 +53,8 @@ FIGURES: dict[str, Callable[[Parts, int], Awaitable[list[Figure]]]] = {
     "growth-list": growth.lists,
     "dashboard": overview.dashboards,
     "search": overview.searches,
+    "notifications": overview.notifications,
+    "progress": overview.progress,
     "append-relay-half": relayed.half,
     "append-relay": relayed.saturated,
     "drain": drain.measure,

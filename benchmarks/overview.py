@@ -1,26 +1,29 @@
-"""The gateway's answers over all services, with many events loaded: the dashboard and the search of one tenant.
+"""The gateway's answers over all services, with many events loaded: dashboard, search, notifications and progress of one tenant.
 
 All events are one tenant's, the worst there can be: each has made one entry, in five sites of four sectors, over the
-last hundred days. Texts are three of 8,000 made words, common ones far more often than others, and a number. What is
-measured is what the routes do inside their process: one transaction, the answer as JSON.
+last hundred days, and one item of an operation of twenty. Texts are three of 8,000 made words, common ones far more often
+than others, and a number. What is measured is a request to the gateway in this process, whose caller is believed.
 """
 
 import random
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from time import monotonic
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
 from uuid import UUID
 
-from common.api.envelope import encode
-from common.database import Database, Transaction
-from gateway.app import MODEL
-from gateway.overview.dashboard import read_dashboard
-from gateway.overview.search import read_search
-from gateway.overview.views import SEARCHED, Within
+import httpx
+from common.auth.identity import Identity
+from gateway.edge.callers import Callers
+from gateway.notifications.views import KEPT
 
 from benchmarks.pairs import Figure, percentile
 from benchmarks.parts import Parts
+from tests.integration.gateway.running import make_gateway
 
 TIMES = 200
 """Of a round: the fewest whose 95th percentile is not one of the slowest few."""
@@ -28,6 +31,10 @@ AT_MOST_MS = 100
 TENANT = UUID(int=0x7000_8000 << 48)
 SYLLABLES = [c + v for c, v in zip("bcdfghklmnprstvwxyzj", "aeiou" * 4, strict=True)]
 SITES, SECTORS = 5, 20
+ITEMS = 20
+"""Of an operation."""
+
+_PLACE = "('00000000-0000-7000-8000-' || lpad(to_hex(%s), 12, '0'))::uuid"
 
 _FUNCTIONS = f"""
 CREATE FUNCTION pg_temp.word(n integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -47,8 +54,7 @@ SELECT '{TENANT}', kind, id, site_id, sector_id, text, status, false, 1, 1, arra
         SELECT '{TENANT.hex}/' || kind || '/' || word FROM unnest(string_to_array(text, ' ')) AS w (word))), at, at
 FROM (
     SELECT {_KIND} AS kind, uuidv7() AS id,
-        ('00000000-0000-7000-8000-' || lpad(to_hex(n %% {SITES}), 12, '0'))::uuid AS site_id,
-        ('00000000-0000-7000-8000-' || lpad(to_hex(n %% {SECTORS}), 12, '0'))::uuid AS sector_id,
+        {_PLACE % f"n %% {SITES}"} AS site_id, {_PLACE % f"n %% {SECTORS}"} AS sector_id,
         pg_temp.word((7999 * random() ^ 3)::integer) || ' ' || pg_temp.word((7999 * random() ^ 3)::integer) || ' '
             || pg_temp.word((7999 * random())::integer) || ' ' || n AS text,
         (ARRAY['new','queued','draft','review'])[1 + n %% 4] AS status,
@@ -76,20 +82,40 @@ SELECT DISTINCT '{TENANT}'::uuid, CASE at WHEN 0 THEN word ELSE left(word, at - 
 FROM (SELECT pg_temp.word(n) AS word FROM generate_series(0, 7999) AS n) AS w, generate_series(0, length(word)) AS at
 ON CONFLICT DO NOTHING
 """,
+    f"""
+INSERT INTO activity_operations (account_id, operation_id, function, items, site_id, requested_at, reserved_at)
+SELECT '{TENANT}', {_PLACE % "n"}, 'generate_ideas', {ITEMS}, {_PLACE % f"n %% {SITES}"}, now(), now()
+FROM generate_series(0, %(rows)s / {ITEMS} - 1) AS n
+""",
+    f"""
+INSERT INTO activity_items (account_id, operation_id, item_id, outcome, credits)
+SELECT '{TENANT}', {_PLACE % f"n / {ITEMS}"}, {_PLACE % "n"}, 'succeeded', 1000 FROM generate_series(0, %(rows)s - 1) AS n
+""",
+    f"""
+INSERT INTO notifications (account_id, id, kind, message, task_id, created_at)
+SELECT '{TENANT}', {_PLACE % "n"}, 'operation_failed', 'generate_ideas has failed: no answer', {_PLACE % "n"},
+    now() - make_interval(mins => n) FROM generate_series(0, {KEPT} - 1) AS n
+""",
+    f"""
+INSERT INTO notification_reads (account_id, user_id, notification_id)
+SELECT account_id, '{TENANT}', id FROM notifications WHERE created_at < now() - make_interval(mins => {KEPT // 2})
+""",
 )
+
+
+def _place(number: int) -> UUID:
+    return UUID(int=(0x7000_8000 << 48) | number)
 
 
 async def dashboards(parts: Parts, pairs: int) -> list[Figure]:
     """Of the whole account, of a site and of a sector in turn."""
     chance = random.Random(1)
-    today = datetime.now(UTC).date()
 
-    async def read(tx: Transaction) -> object:
-        place = UUID(int=(0x7000_8000 << 48) | chance.randrange(SITES))
-        within = chance.choice((Within(), Within(site_id=place), Within(sector_id=place)))
-        return await read_dashboard(tx, within, today, 30, 10)
+    def path() -> str:
+        place = _place(chance.randrange(SITES))
+        return "dashboard/" + chance.choice(("", f"?site_id={place}", f"?sector_id={place}"))
 
-    return [await _percentile(parts, pairs, "dashboard", read)]
+    return [await _percentile(parts, pairs, "dashboard", path)]
 
 
 async def searches(parts: Parts, pairs: int) -> list[Figure]:
@@ -100,24 +126,45 @@ async def searches(parts: Parts, pairs: int) -> list[Figure]:
         n = int(7999 * chance.random() ** skew)
         return SYLLABLES[n // 400 % 20] + SYLLABLES[n // 20 % 20] + SYLLABLES[n % 20]
 
-    async def read(tx: Transaction) -> object:
+    def path() -> str:
         one = word(1)
         text = chance.choice((f"{word(3)} {word(3)}", one[:5], one[1] + one[0] + one[2:], word(3)))
-        return await read_search(tx, text, SEARCHED, Within(), 10)
+        return f"search/?q={quote(text)}"
 
-    return [await _percentile(parts, pairs, "search", read)]
+    return [await _percentile(parts, pairs, "search", path)]
 
 
-async def _percentile(
-    parts: Parts, rounds: int, name: str, read: Callable[[Transaction], Awaitable[object]]
-) -> Figure:
+async def notifications(parts: Parts, pairs: int) -> list[Figure]:
+    """As many as an account keeps, half of them read: a page of all, of the unread ones, and their number, in turn."""
+    chance = random.Random(1)
+    asked = ("notifications/", "notifications/?unread=true", "notifications/unread_count/")
+    return [await _percentile(parts, pairs, "notifications", lambda: chance.choice(asked))]
+
+
+async def progress(parts: Parts, pairs: int) -> list[Figure]:
+    """Of any operation."""
+    chance = random.Random(1)
+
+    def path() -> str:
+        return f"system/settings/task_progress/{_place(chance.randrange(parts.rows // ITEMS))}/"
+
+    return [await _percentile(parts, pairs, "task progress", path)]
+
+
+async def _percentile(parts: Parts, rounds: int, name: str, path: Callable[[], str]) -> Figure:
     urls = parts.store("gateway", parts.rows, *FILL)
-    database = Database(urls.service, MODEL)
-    await database.open()
-    try:
-        taken = [await _round(database, read) for _ in range(rounds + 1)][1:]
-    finally:
-        await database.close()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        parts.plain_database("secrets") as secret_urls,
+        patch.object(Callers, "identify", _believed),
+    ):
+        gateway = make_gateway(urls, secret_urls, Path(directory))
+        await gateway.runtime.database.open()
+        try:
+            async with gateway.client("nobody's") as client:
+                taken = [await _round(client, path) for _ in range(rounds + 1)][1:]
+        finally:
+            await gateway.runtime.database.close()
     ends = [1_000 * percentile(each, 0.95) for each in taken]
     middle = 1_000 * median(percentile(each, 0.5) for each in taken)
     return Figure(
@@ -131,11 +178,16 @@ async def _percentile(
     )
 
 
-async def _round(database: Database, read: Callable[[Transaction], Awaitable[object]]) -> list[float]:
+async def _believed(_callers: Any, _authorization: str, request_id: str) -> Identity:
+    return Identity(account_id=TENANT, user_id=TENANT, role="owner", request_id=request_id)
+
+
+async def _round(client: httpx.AsyncClient, path: Callable[[], str]) -> list[float]:
     taken = []
     for _ in range(TIMES):
+        asked = f"/api/v1/{path()}"
         began = monotonic()
-        async with database.transaction(TENANT) as tx:
-            encode(await read(tx))
+        response = await client.get(asked)
         taken.append(monotonic() - began)
+        assert response.status_code == 200, response.text
     return taken

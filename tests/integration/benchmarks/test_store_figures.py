@@ -43,6 +43,8 @@ def parts(postgres: PostgresServer) -> Iterator[Parts]:
         growth.lists,
         overview.dashboards,
         overview.searches,
+        overview.notifications,
+        overview.progress,
         lists.barely,
         lists.against_django,
         authentication.measure,
