@@ -39,6 +39,8 @@ class RealBrowser(Part):
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
             "--remote-debugging-port=0",
             f"--user-data-dir={self._profile}",
             "about:blank",
