@@ -19,11 +19,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from proving import kills, proofs, sabotage
-from proving.campaign import Wanted
 from proving.copies import NotIsolated
 from proving.defects import DEFECTS, Defect
 from proving.outcome import Outcome
 from proving.proofs import PROOFS
+from proving.report import Wanted
 from proving.sabotage import Unusable, Verdict
 
 SHORT_SAMPLE = 6

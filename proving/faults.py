@@ -113,10 +113,7 @@ def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None =
     """
     match fault.kind:
         case "killed at a point" | "two services killed":
-            at = _order(fault, stack, orders)
-            if fault.other:
-                _end(stack, fault.other, signal.SIGKILL)
-            return at
+            return _order(fault, stack, orders)
         case "broker killed" | "broker away":
             if kafka is None:
                 return _end(stack, "broker", signal.SIGKILL)
@@ -138,25 +135,33 @@ def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None =
 def _order(fault: Fault, stack: Stack, orders: Orders) -> float:
     assert fault.point is not None
     service, point = fault.service, fault.point
-    old = _running(stack, service)
+    old = {service: _running(stack, service)}
     orders.give(service, point, fault.hit)
     with suppress(DeadlineMissed):
         wait_for(lambda: orders.died_at(service, point), STRIKE_SECONDS)
     orders.withdraw(service, point)
-    if at := orders.died_at(service, point):
-        _succeeded(stack, service, old)
-        return at
-    raise NotFired
+    if (at := orders.died_at(service, point)) is None:
+        raise NotFired
+    if fault.other:  # before the first one's successor runs: for a while neither is there
+        old[fault.other] = _running(stack, fault.other)
+        _send(old[fault.other], signal.SIGKILL)
+    for victim, pid in old.items():
+        _succeeded(stack, victim, pid)
+    return at
 
 
 def _end(stack: Stack, part: str, sent: signal.Signals) -> float:
     """Send a deadly signal and see the supervisor notice."""
     old = _running(stack, part)
     at = time.time()
-    with suppress(ProcessLookupError):
-        os.kill(old, sent)
+    _send(old, sent)
     _succeeded(stack, part, old)
     return at
+
+
+def _send(pid: int, sent: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, sent)
 
 
 def _running(stack: Stack, part: str) -> int:

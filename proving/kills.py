@@ -4,9 +4,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from proving.campaign import Report, Struck, Wanted, battle, table
+from proving.campaign import battle
 from proving.faults import Fault
 from proving.outcome import Outcome
+from proving.report import Report, Struck, Wanted, table
 
 
 def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
@@ -22,7 +23,7 @@ def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
             if isinstance(each, Fault):
                 progress.print(f"[yellow]not fired[/] {each}")
                 return
-            fired += each.kills
+            fired += each.fault.deaths
             progress.update(task, completed=fired)
             if each.recovery is None:
                 progress.print(f"[red]not recovered[/] {each.fault}")

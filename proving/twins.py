@@ -13,11 +13,11 @@ from common.contracts.base import SERVICES
 from common.messaging.consumer import group_of
 from igny8_local.stack import Stack
 
-from proving import campaign
-from proving.campaign import Arena, Report, arena, calm
+from proving.campaign import Arena, arena, calm
 from proving.oracle import Disturbance, judge
 from proving.outcome import Proved, Say, at_least, none_of
 from proving.replicas import Group, pause
+from proving.report import Report, Wanted
 from tests.parts.ports import eventually, free_port
 from tests.parts.process import Process
 
@@ -27,7 +27,7 @@ REBALANCES = 4
 
 async def prove(size: int, seed: int, say: Say) -> Proved:
     """`size` counts rebalances, the same for each group; before every pause there are some."""
-    wanted = campaign.Wanted(0, seed, kafka=True)
+    wanted = Wanted(0, seed, kafka=True)
     report, rebalances, pauses = Report(wanted), 0, 0
     with arena(wanted) as field, twins(field.product.stack) as second:
         state = field.product.stack.state()

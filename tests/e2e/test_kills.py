@@ -11,10 +11,11 @@ import psycopg
 import pytest
 from confluent_kafka import Producer
 
-from proving.campaign import Arena, Report, Struck, Wanted, battle
+from proving.campaign import Arena, battle
 from proving.faults import Fault
 from proving.load import Accepted
 from proving.oracle import CHECKS, Disturbance, Evidence
+from proving.report import Report, Struck, Wanted
 
 KILLS = 20
 SEED = "IGNY8_PROVE_SEED"
@@ -26,6 +27,7 @@ def test_a_sample_of_kills_changes_nothing(court: "Court") -> None:
     report = court.report
     assert report.kills >= KILLS
     assert [str(finding) for finding in report.findings if finding.found] == []
+    assert [str(fault) for fault in report.not_fired] == []
     assert [str(each.fault) for each in report.struck if each.recovery is None] == []
     assert report.runs > 0
 

@@ -10,10 +10,10 @@ from rich.console import Console
 import proving.__main__ as prove
 from proving import kills as kill_suite
 from proving import proofs
-from proving.campaign import Wanted
 from proving.defects import DEFECTS, Defect
 from proving.outcome import Outcome
 from proving.proofs import PROOFS
+from proving.report import Wanted
 
 Ran = list[tuple[Any, ...]]
 
