@@ -16,10 +16,12 @@ import psycopg
 from common.messaging.consumer import group_of
 from igny8_local.demo.run import WordPress
 
+from proving.evidence import Disturbance, Evidence
 from proving.faults import Fault, NotFired, draw, strike
 from proving.load import Ledger, Tenant, finish
-from proving.oracle import Disturbance, Evidence, judge, repeated_calls, settled
+from proving.oracle import judge, settled
 from proving.orders import Orders
+from proving.paid import repeated_calls, watch_answers
 from proving.report import BROKERS, LONGEST_RECOVERY, Report, Struck, Wanted
 from proving.unlimited import lift_limits
 from tests.parts.fake_ai import FakeAI
@@ -72,6 +74,7 @@ class Arena:
             tenant.register()
         accounts = [tenant.account_id for tenant in everybody]
         lift_limits(self.product, self._prober.login, self._prober.account_id, accounts)
+        watch_answers(self.product.stack)
         for tenant in self.tenants:
             tenant.start()
 

@@ -7,127 +7,27 @@ functions; everything else is counted in SQL or read from the other side's recor
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-import msgspec
-import psycopg
-from common.contracts.base import SERVICES, events_topic, spec_of
-from common.eventsourcing.event import Meta, Recorded
+from common.contracts.base import SERVICES, events_topic
 from common.messaging.consumer import group_of
-from common.model import ServiceModel
 from common.operate.projections import verify
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from igny8_local.stack import Stack
-from psycopg.rows import dict_row
 
-from proving.load import ARTICLES, IMAGES, KEYWORDS, Ledger
-from tests.parts.fake_ai import Call
+from proving.evidence import Check, Evidence, Row
+from proving.load import ARTICLES, IMAGES, KEYWORDS
+from proving.paid import paid_once
 from tests.parts.wordpress import RealWordPress
 
 SHOWN = 5
 """Findings of one check that are told one by one; the rest is counted."""
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Disturbance:
-    """A fault that fired: from when until when it may have interrupted whose work, in seconds since the epoch."""
-
-    at: float
-    until: float
-    services: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Public:
-    """A recorded fact that the published language says somebody must hear."""
-
-    service: str
-    event_id: UUID
-    stream: str
-    version: int
-    type: str
-    recorded_at: datetime
-    heard_by: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.event_id} ({self.service}, {self.stream} version {self.version})"
-
-
-@dataclass
-class Evidence:
-    """Where to look, and what the harness itself knows: what was promised, and which faults fired."""
-
-    stack: Stack
-    ledger: Ledger
-    calls: Sequence[Call]
-    disturbances: Sequence[Disturbance] = ()
-    broker_since: float = 0.0
-    """When the broker that runs now was started, where it forgets at its end."""
-    wordpress: RealWordPress | None = None
-    _models: dict[str, ServiceModel] = field(default_factory=dict)
-
-    def rows(self, service: str, query: str, *values: Any) -> list[Row]:
-        """Across all tenants."""
-        url = self.stack.database_url(service, "owner")
-        with psycopg.connect(url, row_factory=dict_row, autocommit=True) as connection:
-            return connection.execute(query, values or None).fetchall()
-
-    def column(self, service: str, query: str, *values: Any) -> list[Any]:
-        return [next(iter(row.values())) for row in self.rows(service, query, *values)]
-
-    def model(self, service: str) -> ServiceModel:
-        if service not in self._models:
-            self._models[service] = import_module(f"{service}.app").SERVICE.model
-        return self._models[service]
-
-    def facts(self, service: str) -> list[Recorded[Any]]:
-        types = self.model(service).types
-        return [
-            Recorded(
-                row["position"],
-                row["account_id"],
-                row["stream"],
-                row["version"],
-                row["event_id"],
-                types.decode_json(row["type"], row["data"].encode()),
-                msgspec.convert(row["meta"], Meta),
-                row["recorded_at"],
-            )
-            for row in self.rows(
-                service,
-                "SELECT position, account_id, stream, version, event_id, type, data::text, meta, recorded_at"
-                " FROM events ORDER BY position",
-            )
-        ]
-
-    def public(self) -> list[Public]:
-        found = []
-        for service in SERVICES:
-            publish = self.model(service).publish
-            for fact in self.facts(service):
-                if (contract := publish(fact)) is not None:
-                    spec = spec_of(type(contract))
-                    found.append(
-                        Public(
-                            *(service, fact.event_id, fact.stream, fact.version, spec.name),
-                            fact.recorded_at,
-                            spec.heard_by,
-                        )
-                    )
-        return found
-
-
-Check = Callable[[Evidence], Iterable[str]]
 
 
 def accepted(evidence: Evidence) -> Iterable[str]:
@@ -415,40 +315,6 @@ def _listed(site: RealWordPress, what: str) -> list[Row]:
         found += answer
         if len(answer) < 100:
             return found
-
-
-def paid_once(evidence: Evidence) -> Iterable[str]:
-    """Every AI step was asked for once; again only where a fault fell between the call and its record."""
-    owners: dict[str, str] = {}
-    for service in ("planner", "writer"):
-        for row in evidence.rows(service, "SELECT * FROM ai_answers"):
-            key = f"{row['operation_id']}:{row['step']}:{row['input_hash'][:12]}"
-            owners[key] = service
-            if row["answer"] is None:
-                yield f"{service}: the answer to {key} was never recorded"
-    calls: dict[str, list[Call]] = defaultdict(list)
-    for call in evidence.calls:
-        calls[call.idempotency_key or ""].append(call)
-    for key, made in calls.items():
-        owner = owners.get(key)
-        if owner is None:
-            yield f"{len(made)} calls under the key {key!r}, for which no answer is recorded"
-            continue
-        for before, after in pairwise(made):
-            if not any(
-                owner in each.services and each.at <= after.at and each.until >= before.at
-                for each in evidence.disturbances
-            ):
-                told = datetime.fromtimestamp(after.at, UTC).isoformat(timespec="milliseconds")
-                waited = f"{after.at - before.at:.1f} s later, at {told}"
-                yield f"{owner} asked for {key} again {waited}, and no fault was in between"
-    for key in owners.keys() - calls.keys():
-        yield f"{owners[key]} has an answer to {key}, for which there was no call"
-
-
-def repeated_calls(calls: Sequence[Call]) -> int:
-    """How many AI calls were made more than once."""
-    return len(calls) - len({call.idempotency_key for call in calls})
 
 
 CHECKS: Mapping[str, Check] = {

@@ -14,7 +14,8 @@ from common.messaging.consumer import group_of
 from igny8_local.stack import Stack
 
 from proving.campaign import Arena, arena, calm
-from proving.oracle import Disturbance, judge
+from proving.evidence import Disturbance
+from proving.oracle import judge
 from proving.outcome import Proved, Say, at_least, none_of
 from proving.replicas import Group, pause
 from proving.report import Report, Wanted

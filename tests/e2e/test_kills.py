@@ -12,10 +12,12 @@ import pytest
 from confluent_kafka import Producer
 
 from proving.campaign import Arena, battle
+from proving.evidence import Disturbance, Evidence
 from proving.faults import Fault
 from proving.load import Accepted
-from proving.oracle import CHECKS, Disturbance, Evidence
+from proving.oracle import CHECKS
 from proving.report import Report, Struck, Wanted
+from tests.parts.fake_ai import Call
 
 KILLS = 20
 SEED = "IGNY8_PROVE_SEED"
@@ -48,6 +50,16 @@ class Court:
     def found(self, check: str, evidence: Evidence | None = None) -> str:
         self.said[check] = "\n".join(CHECKS[check](evidence or self.evidence))
         return self.said[check]
+
+    def recorded(self, call: Call) -> float:
+        """When the planner recorded the answer to a call."""
+        operation, step, hash = (call.idempotency_key or "").rsplit(":", 2)
+        query = (
+            "SELECT extract(epoch FROM at)::float8 FROM answers_recorded"
+            " WHERE operation_id = %s AND step = %s AND starts_with(input_hash, %s)"
+        )
+        (at,) = self.evidence.column("planner", query, operation, step, hash)
+        return float(at)
 
     def spoil(self, service: str, *statements: str) -> None:
         """Change a service's database behind its back."""
@@ -179,9 +191,14 @@ def test_the_oracle_names_a_call_that_was_paid_twice(court: Court) -> None:
 
     assert named in found()
     assert named in found(Disturbance(call.at - 10, call.at - 10, (owner,)))
-    between = (call.at + again.at) / 2
-    assert named in found(Disturbance(between, between, ("writer",)))
+    assert named in found(Disturbance(call.at, again.at, ("writer",)))
     assert named not in found(Disturbance(call.at, again.at, (owner,)))
+    assert named not in found(Disturbance(call.at, call.at, (owner,)))  # it died of the call
+    recorded = court.recorded(call)
+    assert call.at < recorded < again.at
+    assert named in found(
+        Disturbance(recorded + 0.001, again.at, (owner,))
+    )  # it had the answer, and paid again
 
 
 def test_the_oracle_names_a_call_that_was_never_made(court: Court) -> None:
