@@ -1,4 +1,4 @@
-"""`python -m proving [--kills N [--minutes M] [--wordpress] [--kafka] [--brokers]] [--sabotage] [--sample N] [--only NAME]…`.
+"""`python -m proving [--kills N [--minutes M] [--wordpress] [--kafka] [--brokers] [--outage S]] [--sabotage] …`.
 
 Exit code 0 only when everything holds. Where nothing is named, a short sample of everything runs.
 """
@@ -21,6 +21,7 @@ from rich.table import Table
 from proving import kills, proofs, sabotage
 from proving.copies import NotIsolated
 from proving.defects import DEFECTS, Defect
+from proving.faults import OUTAGE_SECONDS
 from proving.outcome import Outcome
 from proving.proofs import PROOFS
 from proving.report import Wanted
@@ -30,6 +31,8 @@ SHORT_SAMPLE = 6
 """Of the planted defects, where no suite is named: about a minute."""
 SHORT_KILLS = 20
 """The same of the kills: about three minutes."""
+SHORT_OUTAGE = 15.0
+"""Seconds in which the broker is away before them."""
 
 
 def main() -> int:
@@ -39,6 +42,9 @@ def main() -> int:
     parser.add_argument("--wordpress", action="store_true", help="one tenant publishes to a real WordPress")
     parser.add_argument(
         "--kafka", action="store_true", help="on a real Kafka, which is also away for two minutes"
+    )
+    parser.add_argument(
+        "--outage", type=float, metavar="S", help="first of all the broker is away for so many seconds"
     )
     parser.add_argument("--brokers", action="store_true", help="kill nothing but the broker")
     parser.add_argument("--sabotage", action="store_true", help="plant every defect; each must be caught")
@@ -77,7 +83,10 @@ def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
     outcomes: list[Outcome] = []
     if given.kills is not None or everything:
         number = SHORT_KILLS if given.kills is None else given.kills
-        wanted = Wanted(number, seed, given.minutes, given.wordpress, given.kafka, given.brokers)
+        outage = given.outage
+        if outage is None:
+            outage = OUTAGE_SECONDS if given.kafka else SHORT_OUTAGE if everything else 0.0
+        wanted = Wanted(number, seed, given.minutes, given.wordpress, given.kafka, given.brokers, outage)
         outcomes += kills.prove(wanted, screen)
     for name, proof in PROOFS.items():
         if name in named or everything:

@@ -16,13 +16,14 @@ import psycopg
 from common.messaging.consumer import group_of
 from igny8_local.demo.run import WordPress
 
+from proving.clerk import Clerk
 from proving.evidence import Disturbance, Evidence
 from proving.faults import Fault, NotFired, draw, strike
 from proving.load import Ledger, Tenant, finish
 from proving.oracle import judge, settled
 from proving.orders import Orders
 from proving.paid import repeated_calls, watch_answers
-from proving.report import BROKERS, LONGEST_RECOVERY, Report, Struck, Wanted
+from proving.report import LONGEST_RECOVERY, Report, Struck, Wanted
 from proving.unlimited import lift_limits
 from tests.parts.fake_ai import FakeAI
 from tests.parts.kafka import RealKafka
@@ -40,7 +41,7 @@ AT_ONCE = ("killed at a point",)
 
 
 class Arena:
-    """A running stack with its tenants, and a prober: one more tenant, whose writes show that a service is back."""
+    """A running stack with its tenants, and two more: a prober, whose writes show that a service is back, and a clerk."""
 
     def __init__(
         self,
@@ -67,13 +68,15 @@ class Arena:
             Tenant(number, stack.url, folder, self.ledger, places[number]) for number in range(TENANTS)
         ]
         self._prober = Tenant(TENANTS, stack.url, folder, self.ledger)
+        self.clerk = Clerk(TENANTS + 1, stack.url, folder, self.ledger)
 
     def open(self) -> None:
-        everybody = (*self.tenants, self._prober)
+        everybody = (*self.tenants, self._prober, self.clerk)
         for tenant in everybody:
             tenant.register()
         accounts = [tenant.account_id for tenant in everybody]
-        lift_limits(self.product, self._prober.login, self._prober.account_id, accounts)
+        lift_limits(self.product, self.clerk.login, self.clerk.account_id, accounts)
+        self.clerk.open()
         watch_answers(self.product.stack)
         for tenant in self.tenants:
             tenant.start()
@@ -81,13 +84,13 @@ class Arena:
     def strike(self, fault: Fault) -> Struck:
         """Do it, and see everything recovered. Raises `NotFired`."""
         began = time.time()
-        at = strike(fault, self.product.stack, self._orders, self._kafka)
+        at = strike(fault, self.product.stack, self._orders, self._kafka, self.clerk.work)
         succeeded = time.time()
         recovery: float | None = None
         with suppress(DeadlineMissed):
             self._recovered(fault.victims)
             recovery = time.time() - at
-        if fault.kind in BROKERS and self._kafka is None:  # an embedded one has forgotten everything
+        if fault.kind == "broker killed" and self._kafka is None:  # an embedded one has forgotten everything
             self._broker_since = time.time()
         ended = succeeded if fault.kind in AT_ONCE else time.time()
         self.disturbed(Disturbance(at if fault.kind in AT_ONCE else began, ended, fault.victims))
@@ -179,6 +182,7 @@ def arena(wanted: Wanted) -> Iterator[Arena]:
             "IGNY8_AI_MODEL": "gpt-4o-mini",
             "IGNY8_AI_IMAGE_MODEL": "gpt-image-1",
             "IGNY8_TRIAL_CREDITS": "1000000",
+            "IGNY8_RATE_LIMITS": "write=6000",
             "IGNY8_ALLOWED_PRIVATE_HOSTS": urlsplit(site.url).netloc if site else "",
             "IGNY8_KAFKA": kafka.bootstrap if kafka else "",
         }
@@ -193,7 +197,7 @@ def fight(
 ) -> None:
     """Fault after fault, each after the last one's recovery, until enough have fired or the time is over."""
     end = time.monotonic() + 60 * report.wanted.minutes if report.wanted.minutes else math.inf
-    outage = [Fault("broker away")] if report.wanted.kafka else []
+    outage = [Fault("broker away", seconds=report.wanted.outage)] if report.wanted.outage else []
     drawn = repeat(Fault("broker killed")) if report.wanted.brokers else draw(report.wanted.seed)
     for fault in chain(outage, drawn):
         if report.kills >= report.wanted.kills or time.monotonic() > end:
@@ -222,5 +226,6 @@ def calm(field: Arena, report: Report, say: Callable[[str], None]) -> None:
     say("waiting until everything has been heard and done")
     settled(field.evidence(), SETTLE_SECONDS)
     calls = field.fake.calls()
+    report.writes = field.clerk.writes
     report.runs = sum(tenant.runs for tenant in field.tenants)
     report.calls, report.repeated = len(calls), repeated_calls(calls)

@@ -4,8 +4,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,7 +39,7 @@ OTHERS: tuple[tuple[Kind, int], ...] = (
 """Faults other than a kill at a point, by weight."""
 SHARE_OF_OTHERS = 0.25
 OUTAGE_SECONDS = 120.0
-"""How long a Kafka is away in the one long outage of a campaign."""
+"""How long a Kafka is away in the one long outage of a campaign, where nothing else is said."""
 HITS = (1, 1, 2, 3)
 STRIKE_SECONDS = 20.0
 """A point that nobody passes within this time counts as not fired."""
@@ -47,13 +47,17 @@ STRIKE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`service` is the victim (empty: all of them), `other` a second one; `point` and `hit` say where the first dies."""
+    """`service` is the victim (empty: all of them), `other` a second one; `point` and `hit` say where the first dies.
+
+    `seconds` is how long a broker is away.
+    """
 
     kind: Kind
     service: str = ""
     point: Point | None = None
     hit: int = 1
     other: str = ""
+    seconds: float = 0.0
 
     @property
     def victims(self) -> tuple[str, ...]:
@@ -62,13 +66,17 @@ class Fault:
     @property
     def deaths(self) -> int:
         """How many processes it kills by itself; a broker takes the services with it, which are not counted."""
-        return {"two services killed": 2, "answer of a commit lost": 0, "connections cut": 0}.get(
-            self.kind, 1
-        )
+        return {
+            "two services killed": 2,
+            "answer of a commit lost": 0,
+            "connections cut": 0,
+            "broker away": 0,
+        }.get(self.kind, 1)
 
     def __str__(self) -> str:
         where = f"{self.service}.{self.point} at hit {self.hit}" if self.point else self.service
-        return " ".join(filter(None, (self.kind, where, self.other and f"and {self.other}")))
+        lasting = f"for {self.seconds:g} s" if self.seconds else ""
+        return " ".join(filter(None, (self.kind, where, self.other and f"and {self.other}", lasting)))
 
 
 def draw(seed: int) -> Iterator[Fault]:
@@ -105,22 +113,31 @@ class NotFired(Exception):
     """Nobody came by where the fault was waiting."""
 
 
-def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None = None) -> float:
+def strike(
+    fault: Fault,
+    stack: Stack,
+    orders: Orders,
+    kafka: RealKafka | None = None,
+    meanwhile: Callable[[float], None] = time.sleep,
+) -> float:
     """Do it and see it done; from when on it can recover, in seconds since the epoch. Raises `NotFired`.
 
     A killed process has a successor on return; what it had sent before its death may have arrived after it. An embedded
-    broker is started again by the stack itself; a Kafka (`kafka`) comes back when this starts it.
+    broker is started again by the stack itself; a Kafka (`kafka`) comes back when this starts it. For the time of an
+    outage `meanwhile` gets the seconds.
     """
     match fault.kind:
         case "killed at a point" | "two services killed":
             return _order(fault, stack, orders)
-        case "broker killed" | "broker away":
+        case "broker killed":
             if kafka is None:
                 return _end(stack, "broker", signal.SIGKILL)
             kafka.kill()
-            if fault.kind == "broker away":
-                time.sleep(OUTAGE_SECONDS)
             kafka.start()
+            return time.time()
+        case "broker away":
+            with _away(stack, kafka):
+                meanwhile(fault.seconds)
             return time.time()
         case "database killed":
             return _end(stack, "postgres", signal.SIGKILL)
@@ -130,6 +147,22 @@ def strike(fault: Fault, stack: Stack, orders: Orders, kafka: RealKafka | None =
             return _lose_answer(stack, fault.service)
         case "connections cut":
             return _cut(stack, fault.service)
+
+
+@contextmanager
+def _away(stack: Stack, kafka: RealKafka | None) -> Iterator[None]:
+    """Without a broker: a Kafka is dead meanwhile, an embedded one, which the stack would start again, stands still."""
+    if kafka:
+        kafka.kill()
+        yield
+        kafka.start()
+        return
+    pid = _running(stack, "broker")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _order(fault: Fault, stack: Stack, orders: Orders) -> float:

@@ -6,6 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from proving.campaign import battle
 from proving.faults import Fault
+from proving.oracle import SHOWN
 from proving.outcome import Outcome
 from proving.report import Report, Struck, Wanted, table
 
@@ -43,5 +44,7 @@ def _tell(report: Report, screen: Console) -> None:
             screen.print(f"[red]{escape(str(finding))}")
         else:
             screen.print(f"[green]holds[/] {finding.check}")
+    for each in report.writes.refused[:SHOWN]:
+        screen.print(f"[red]refused while the broker was away:[/] {escape(each)}")
     if report.logs:
         screen.print(f"the stack's logs: {report.logs}", soft_wrap=True)

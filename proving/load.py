@@ -20,6 +20,8 @@ from tests.support.product import SAMPLE
 KEYWORDS = 24
 ARTICLES = 2
 IMAGES = 1
+REVISED = "(revised)"
+"""At the end of a title: the version that a tenant published after the pipeline's."""
 ENDED = ("completed", "failed", "cancelled")
 LONGEST_RUN = 300.0
 """Seconds: a run takes about ten without faults, and each fault on its way some seconds more."""
@@ -27,11 +29,16 @@ TOKEN_SECONDS = 1800.0
 """Half of an access token's life."""
 
 
+What = Literal[
+    "site", "sector", "import", "run", "update", "unpublish", "author", "keyword", "task", "adjustment"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request that was answered with success: the system owes its effect."""
+    """A request that was answered with success: the system owes its effect. Of articles `id` is the content's."""
 
-    what: Literal["site", "sector", "import", "run"]
+    what: What
     id: UUID
     account_id: UUID
     site_id: UUID
@@ -57,6 +64,9 @@ class TenantClient(PatientClient):
                 path, data=fields, files={"file": (file.name, content)}, headers={"Idempotency-Key": key}
             )
         )
+
+    def patch(self, path: str, body: Json) -> Json:
+        return self._patiently(lambda: self._http.patch(path, json=body))
 
     def sign_in(self, email: str, password: str) -> None:
         tokens = self.post("auth/login/", {"email": email, "password": password})
@@ -95,6 +105,9 @@ class Tenant:
         account = self._client.register(**self.login, account_name=self.name)
         self._signed_in = time.monotonic()
         self.account_id = UUID(account["account_id"])
+        self._client.patch(
+            "notifications/preferences/", {"preferences": [{"kind": "run_completed", "email": True}]}
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -156,7 +169,27 @@ class Tenant:
             },
         )
         self._ends(f"automation/runs/{run}/")
+        self._change(site)
         self.runs += 1
+
+    def _change(self, site: UUID) -> None:
+        """Publish another version of the first article, and take the last one back."""
+        listed = wait_for(
+            lambda: self._published(site), LONGEST_RUN, what="the articles are known as published"
+        )
+        first, last = listed[0], listed[-1]
+        content = f"writer/content/{first['id']}/"
+        self._client.patch(content, {"title": f"{first['title']} {REVISED}"})
+        self._client.post(f"{content}submit/", {})
+        self._client.post(f"{content}approve/", {})
+        self._ledger.accepted.append(Accepted("update", UUID(first["id"]), self.account_id, site))
+        self._client.post(f"publisher/publications/{last['id']}/unpublish/", {})
+        self._ledger.accepted.append(Accepted("unpublish", UUID(last["id"]), self.account_id, site))
+
+    def _published(self, site: UUID) -> list[Json]:
+        """All articles of a run, once they are."""
+        listed = self._get("writer/content/", site_id=str(site), status="published")["results"]
+        return sorted(listed, key=lambda each: str(each["id"])) if len(listed) == ARTICLES else []
 
     def _accept(self, what: Literal["sector", "run"], site: UUID, path: str, body: Json) -> UUID:
         made = UUID(self._client.post(path, body)["id"])

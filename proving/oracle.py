@@ -1,13 +1,14 @@
-"""The judge outside: says from the databases, the topics, the AI server's log and the published pages what went wrong.
+"""The judge outside: says from the databases, the topics, the AI server's log, pages and mails what went wrong.
 
 No service is asked. What must have been published is computed from the stored facts by the published language's own pure
 functions; everything else is counted in SQL or read from the other side's records. Each check names what it found.
 """
 
 import asyncio
+import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from igny8_local.stack import Stack
 
 from proving.evidence import Check, Evidence, Row
-from proving.load import ARTICLES, IMAGES, KEYWORDS
+from proving.load import ARTICLES, IMAGES, KEYWORDS, REVISED
+from proving.mails import mailed_once
 from proving.paid import paid_once
 from tests.parts.wordpress import RealWordPress
 
@@ -38,9 +40,9 @@ def accepted(evidence: Evidence) -> Iterable[str]:
     imports = {row["import_id"]: row for row in evidence.rows("planner", "SELECT * FROM imports")}
     keywords = Counter(evidence.column("planner", "SELECT sector_id FROM keywords WHERE NOT archived"))
     runs = {row["run_id"]: row["status"] for row in evidence.rows("planner", "SELECT * FROM pipeline_runs")}
-    published = Counter(
-        evidence.column("publisher", "SELECT run_id FROM publications WHERE status = 'published'")
-    )
+    articles = {row["content_id"]: row for row in evidence.rows("publisher", "SELECT * FROM publications")}
+    published = Counter(row["run_id"] for row in articles.values() if row["status"] in PLACED)
+    written = {what: set(evidence.column(service, query)) for what, (service, query) in _WRITTEN.items()}
     for promise in evidence.ledger.accepted:
         match promise.what:
             case "site" if promise.id not in sites:
@@ -59,6 +61,24 @@ def accepted(evidence: Evidence) -> Iterable[str]:
                     yield f"run {promise.id} was accepted and is {runs.get(promise.id, 'not there')}"
                 elif published[promise.id] != ARTICLES:
                     yield f"run {promise.id} published {published[promise.id]} articles instead of {ARTICLES}"
+            case "update":
+                row = articles[promise.id]
+                if row["status"] != "published" or not row["title"].endswith(REVISED):
+                    yield f"a new version of {promise.id} was accepted, and {row['title']!r} is {row['status']}"
+            case "unpublish" if articles[promise.id]["status"] != "unpublished":
+                yield f"{promise.id} was to be taken back and is {articles[promise.id]['status']}"
+            case what if what in written and promise.id not in written[what]:
+                yield f"{what} {promise.id} was accepted and is not there"
+
+
+PLACED = ("published", "unpublished")
+"""What became of a publication whose post is at the site: as a draft where it was taken back."""
+_WRITTEN = {
+    "author": ("gateway", "SELECT id FROM author_profiles"),
+    "keyword": ("planner", "SELECT keyword_id FROM keywords"),
+    "task": ("writer", "SELECT task_id FROM tasks"),
+    "adjustment": ("billing", "SELECT id FROM adjustments_of_all()"),
+}
 
 
 _ON_ITS_WAY = {
@@ -267,8 +287,10 @@ def _books(evidence: Evidence, charged: int) -> Iterable[str]:
 
 
 def published(evidence: Evidence) -> Iterable[str]:
-    """One post for each article and one medium for each of its images, where they were published."""
-    publications = evidence.rows("publisher", "SELECT * FROM publications WHERE status = 'published'")
+    """One post for each article, as it was last to be, and one medium for each of its images, where they were published."""
+    publications = [
+        row for row in evidence.rows("publisher", "SELECT * FROM publications") if row["status"] in PLACED
+    ]
     images = Counter(evidence.column("writer", "SELECT content_id FROM images WHERE status = 'generated'"))
     expected: Mapping[str, list[Row]] = defaultdict(list)
     for row in publications:
@@ -278,9 +300,14 @@ def published(evidence: Evidence) -> Iterable[str]:
         kind, _, place = target.partition(":")
         if kind == "folder":
             folder = Path(place)
+            out = sum(row["status"] == "published" for row in rows)
+            posts = [json.loads(path.read_bytes()) for path in (folder / ".igny8" / "post").glob("*.json")]
+            yield from _as_wanted(
+                str(folder), rows, [(post["fields"]["title"], post["fields"]["status"]) for post in posts]
+            )
             counts = {
-                "post records": (len(list((folder / ".igny8" / "post").glob("*.json"))), len(rows)),
-                "pages": (len(list((folder / "pages").glob("*.html"))), len(rows)),
+                "post records": (len(posts), len(rows)),
+                "pages": (len(list((folder / "pages").glob("*.html"))), out),
                 "media records": (len(list((folder / ".igny8" / "medium").glob("*.json"))), media),
                 "media": (len(list((folder / "media").iterdir())), media),
             }
@@ -288,17 +315,28 @@ def published(evidence: Evidence) -> Iterable[str]:
                 if there != wanted:
                     yield f"{folder}: {there} {what} instead of {wanted}"
         elif evidence.wordpress:
-            yield from _in_wordpress(evidence.wordpress, len(rows), media)
+            yield from _in_wordpress(evidence.wordpress, rows, media)
     for content, count in images.items():
         if count != IMAGES:
             yield f"content {content} has {count} images instead of {IMAGES}"
 
 
-def _in_wordpress(site: RealWordPress, posts: int, media: int) -> Iterable[str]:
-    titles = [post["id"] for post in _listed(site, "posts") if "igny8:" in post["content"]["raw"]]
+def _as_wanted(place: str, rows: Sequence[Row], posts: Sequence[tuple[str, str]]) -> Iterable[str]:
+    """Compare what is there, by title and status, with what the publications say: how much is revised, and how much out."""
+    states = {"published": "publish", "unpublished": "draft"}
+    wanted = Counter((row["title"].endswith(REVISED), states[row["status"]]) for row in rows)
+    there = Counter((title.endswith(REVISED), status) for title, status in posts)
+    for (revised, status), count in ((wanted - there) + (there - wanted)).items():
+        kind = f"{'revised' if revised else 'first'} versions as {status}"
+        yield f"{place}: {there[revised, status]} {kind} instead of {wanted[revised, status]} ({count} off)"
+
+
+def _in_wordpress(site: RealWordPress, rows: Sequence[Row], media: int) -> Iterable[str]:
+    posts = [post for post in _listed(site, "posts") if "igny8:" in post["content"]["raw"]]
     slugs = [medium["slug"] for medium in _listed(site, "media")]
-    if len(titles) != posts:
-        yield f"{site.url}: {len(titles)} posts instead of {posts}"
+    yield from _as_wanted(site.url, rows, [(post["title"]["raw"], post["status"]) for post in posts])
+    if len(posts) != len(rows):
+        yield f"{site.url}: {len(posts)} posts instead of {len(rows)}"
     if len(slugs) != media:
         yield f"{site.url}: {len(slugs)} media instead of {media}"
 
@@ -327,6 +365,7 @@ CHECKS: Mapping[str, Check] = {
     "balance = charges = work delivered": ledger,
     "one post and one medium for each": published,
     "every AI step paid once": paid_once,
+    "each notice mailed once": mailed_once,
 }
 
 

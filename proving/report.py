@@ -8,6 +8,7 @@ from statistics import median
 
 from rich.table import Table
 
+from proving.clerk import Writes
 from proving.faults import Fault, coverage
 from proving.oracle import Finding
 from proving.outcome import Outcome, at_least, none_of, percentile
@@ -26,7 +27,7 @@ BROKERS = ("broker killed", "broker away")
 class Wanted:
     """`kills` counts processes killed; `minutes` ends the campaign before, if given.
 
-    With `brokers` nothing but the broker is killed.
+    With `brokers` nothing but the broker is killed. `outage`: at first the broker is away for so many seconds.
     """
 
     kills: int
@@ -35,11 +36,13 @@ class Wanted:
     wordpress: bool = False
     kafka: bool = False
     brokers: bool = False
+    outage: float = 0.0
 
     def __str__(self) -> str:
         rest = (f" --minutes {self.minutes:g}" if self.minutes else "") + "".join(
             f" --{part}" for part in ("wordpress", "kafka", "brokers") if getattr(self, part)
         )
+        rest += f" --outage {self.outage:g}" if self.outage else ""
         return f"--kills {self.kills} --seed {self.seed}{rest}"
 
 
@@ -63,6 +66,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     logs: Path | None = None
     """Where the stack's logs were kept, if the oracle found something."""
+    writes: Writes = field(default_factory=Writes)
+    """What the clerk wrote while the broker was away."""
     runs: int = 0
     calls: int = 0
     repeated: int = 0
@@ -94,6 +99,7 @@ class Report:
             none_of("faults that did not fire", self.not_fired),
             none_of("faults without recovery", [each for each in self.struck if each.recovery is None]),
             *self._points(),
+            *self._outage(),
             *_recovery("recovery p99", services, RECOVERY_TARGET),
             *_recovery("recovery of the broker p99", broker, BROKER_TARGET),
             repeated,
@@ -109,6 +115,15 @@ class Report:
         if self.wanted.brokers or self.kills < LONG * points:
             return []
         return [Outcome("crash points struck", struck, struck, points, f"all {points}", struck == points)]
+
+    def _outage(self) -> list[Outcome]:
+        """At least one write a second, and none refused."""
+        if not self.wanted.outage:
+            return []
+        return [
+            at_least("writes while the broker was away", self.writes.tried, round(self.wanted.outage)),
+            none_of("writes refused while the broker was away", self.writes.refused),
+        ]
 
 
 def _recovery(name: str, struck: list[Struck], target: float) -> list[Outcome]:

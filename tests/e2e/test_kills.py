@@ -14,12 +14,14 @@ from confluent_kafka import Producer
 from proving.campaign import Arena, battle
 from proving.evidence import Disturbance, Evidence
 from proving.faults import Fault
-from proving.load import Accepted
+from proving.load import REVISED, Accepted
 from proving.oracle import CHECKS
 from proving.report import Report, Struck, Wanted
 from tests.parts.fake_ai import Call
 
 KILLS = 20
+OUTAGE = 15.0
+"""Seconds in which the broker is away first."""
 SEED = "IGNY8_PROVE_SEED"
 """Set it to the seed a failure printed, to have the same faults again. Without it there are others every day."""
 
@@ -32,6 +34,8 @@ def test_a_sample_of_kills_changes_nothing(court: "Court") -> None:
     assert [str(fault) for fault in report.not_fired] == []
     assert [str(each.fault) for each in report.struck if each.recovery is None] == []
     assert report.runs > 0
+    assert report.writes.tried > OUTAGE
+    assert report.writes.refused == []
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Court:
 
 @pytest.fixture(scope="module")
 def court() -> Iterator[Court]:
-    wanted = Wanted(KILLS, int(os.environ.get(SEED) or date.today().toordinal()))
+    wanted = Wanted(KILLS, int(os.environ.get(SEED) or date.today().toordinal()), outage=OUTAGE)
     print(f"again: {SEED}={wanted.seed}, or ./igny8 prove {wanted}")
 
     def heard(each: Struck | Fault) -> None:
@@ -154,6 +158,27 @@ def a_medium_less(court: Court) -> None:
     next(medium for medium in published.glob("*/*/media/*")).unlink()
 
 
+def a_mail_to_nobody(court: Court) -> None:
+    mail = next(court.arena.product.stack.layout.mail.glob("*.eml"))
+    id = mail.stem
+    mail.with_stem("again").write_text(mail.read_text().replace(id, f"{id}-2"))
+
+
+def a_mail_less(court: Court) -> None:
+    next(court.arena.product.stack.layout.mail.glob("[0-9a-f]*.eml")).unlink()
+
+
+def a_version_never_placed(court: Court) -> None:
+    published = court.arena.product.stack.layout.published
+    records = published.glob("*/*/.igny8/post/*.json")
+    record = next(record for record in records if REVISED in record.read_text())
+    record.write_text(record.read_text().replace(REVISED, "(as it was)"))
+
+
+def a_write_of_the_outage_lost(court: Court) -> None:
+    court.spoil("writer", "DELETE FROM tasks WHERE title LIKE 'task %'")
+
+
 # One after the other into the same court: each is named by words that none before it has called forth.
 PLANTED: list[tuple[Callable[[Court], None], str, str]] = [
     (a_promise_not_kept, "every accepted request has its effect", "was accepted and is not there"),
@@ -167,6 +192,10 @@ PLANTED: list[tuple[Callable[[Court], None], str, str]] = [
     (a_charge_twice, "balance = charges = work delivered", "was charged 2 times"),
     (an_extra_post, "one post and one medium for each", "pages instead of"),
     (a_medium_less, "one post and one medium for each", "media instead of"),
+    (a_version_never_placed, "one post and one medium for each", "first versions as publish instead of"),
+    (a_mail_to_nobody, "each notice mailed once", "and nobody was to be told"),
+    (a_mail_less, "each notice mailed once", "was never mailed"),
+    (a_write_of_the_outage_lost, "every accepted request has its effect", "task "),
 ]
 
 

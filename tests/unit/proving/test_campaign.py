@@ -191,9 +191,21 @@ def test_a_finding_does_not_hold() -> None:
 
 
 def test_nothing_but_the_broker_is_killed_where_that_is_wanted() -> None:
-    wanted = Wanted(3, seed=1, kafka=True, brokers=True)
+    wanted = Wanted(3, seed=1, kafka=True, brokers=True, outage=120)
     arena = Mock(strike=lambda fault: Struck(fault, 0.0, 1.0))
     report = Report(wanted)
     fight(arena, report, Mock(), Mock())
-    assert [each.fault.kind for each in report.struck] == ["broker away", "broker killed", "broker killed"]
-    assert str(wanted) == "--kills 3 --seed 1 --kafka --brokers"
+    assert [str(each.fault) for each in report.struck] == [
+        "broker away for 120 s",
+        *["broker killed"] * 3,
+    ]
+    assert str(wanted) == "--kills 3 --seed 1 --kafka --brokers --outage 120"
+
+
+def test_every_write_of_an_outage_has_to_be_accepted() -> None:
+    report = Report(Wanted(0, seed=1, outage=2))
+    assert holds(report)["writes while the broker was away"] is False
+    report.writes.tried = 2
+    assert all(holds(report).values())
+    report.writes.refused.append("keyword: 503")
+    assert holds(report)["writes refused while the broker was away"] is False
