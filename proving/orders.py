@@ -8,7 +8,7 @@ from common.crash_points import CAMPAIGN, FIRED, POINTS, VARIABLE, Point
 
 _EVERYWHERE = ("outbox.", "offset.", "batch.")
 _PASSED: dict[str, tuple[str, ...]] = {
-    "gateway": (*_EVERYWHERE, "command."),
+    "gateway": (*_EVERYWHERE, "command.", "job.", "mail."),
     "planner": (*_EVERYWHERE, "command.", "job.", "ai."),
     "writer": (*_EVERYWHERE, "command.", "job.", "ai."),
     "billing": _EVERYWHERE,

@@ -39,6 +39,8 @@ Point = Literal[
     "ai.after_record",
     "site.before_call",
     "site.after_call",
+    "mail.before_send",
+    "mail.after_send",
     "export.before_rows",
     "export.after_rows",
     "export.after_file",

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from common.api.runtime import RuntimeOf
+from common.crash_points import crash_point
 from common.database import Row, Transaction
 from common.jobs.job import Job
 from common.jobs.worker import GiveUp, JobHandler, Work
@@ -47,10 +48,12 @@ def handler(runtime: RuntimeOf, mailer: Mailer) -> JobHandler:
 
 async def deliver(mailer: Mailer, mail: Mail) -> None:
     """Raises `GiveUp` where trying again is hopeless."""
+    crash_point("mail.before_send")
     try:
         await mailer.send(mail)
     except (MailRefused, MailNotConfigured) as error:
         raise GiveUp(str(error)) from error
+    crash_point("mail.after_send")
 
 
 def _mail(reset_id: UUID, address: str, console_url: str, token: MailedToken) -> Mail:

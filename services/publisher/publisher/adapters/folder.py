@@ -19,6 +19,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
+from common.crash_points import crash_point
 
 from publisher.adapters.article_html import safe_html
 from publisher.adapters.folder_pages import GENERATOR, Article, Picture, article_page, index_page
@@ -112,7 +113,10 @@ class FolderTarget:
         """Nothing stays open."""
 
     async def _locked(self, action: Callable[[], _Answer]) -> _Answer:
-        return await asyncio.to_thread(self._run, action)
+        crash_point("site.before_call")
+        answer = await asyncio.to_thread(self._run, action)
+        crash_point("site.after_call")
+        return answer
 
     def _run(self, action: Callable[[], _Answer]) -> _Answer:
         try:

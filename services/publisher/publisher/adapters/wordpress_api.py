@@ -6,6 +6,7 @@ from html import escape
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from common.crash_points import crash_point
 from common.outbound import GuardedClient, OutboundError, OutboundGuard, OutboundLimits, RedirectRefused
 
 from publisher.adapters.target import TargetError
@@ -163,6 +164,7 @@ class WordPressApi:
     ) -> Any:
         url = f"{self.url}/" if by_query else f"{self.url}/wp-json{path}"
         query = {"rest_route": path, **(params or {})} if by_query else params
+        crash_point("site.before_call")
         try:
             response = await self._client.request(method, url, params=query, **body)
         except OutboundError as error:
@@ -170,6 +172,7 @@ class WordPressApi:
             # A redirect is the web server's answer, given before WordPress could act.
             maybe_done = error.may_have_arrived and not isinstance(error, RedirectRefused)
             raise self._judged(failure, writes and maybe_done) from error
+        crash_point("site.after_call")
         if not response.is_success:
             failure = refusal(response, path, offers_app_passwords=offers_app_passwords)
             raise self._judged(failure, writes and _may_have_acted(failure))

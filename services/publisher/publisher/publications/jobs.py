@@ -12,7 +12,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from common.contracts.writer import PublishImage
-from common.crash_points import crash_point
 from common.database import Database, Transaction
 from common.jobs.job import AUTOMATION, INTERACTIVE, Job
 from common.jobs.worker import GiveUp, JobHandler, NotYet, RetryLater, Work
@@ -208,9 +207,8 @@ class _Attempt:
 
     async def _send(self, key: str, send: Callable[[], Awaitable[_Found]]) -> _Found:
         """Send once. What surely did not arrive is recorded as such, so that the next attempt need not look."""
-        crash_point("site.before_call")
         try:
-            sent = await send()
+            return await send()
         except OutcomeUnknown as unknown:
             await self._decide(EndSending(key, self._now()))
             pause = max(unknown.settle_seconds, unknown.retry_after or 0.0, SHORTEST_PAUSE)
@@ -218,8 +216,6 @@ class _Attempt:
         except TargetError:
             await self._decide(RefuseSending(key))
             raise
-        crash_point("site.after_call")
-        return sent
 
     async def _fields(self) -> PostFields:
         order, terms, media = self._order, self._state.terms, self._state.media
