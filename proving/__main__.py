@@ -31,6 +31,7 @@ SHORT_SAMPLE = 6
 """Of the planted defects, where no suite is named: about a minute."""
 SHORT_KILLS = 20
 """The same of the kills: about three minutes."""
+FULL_KILLS = 1_000
 SHORT_OUTAGE = 15.0
 """Seconds in which the broker is away before them."""
 
@@ -54,11 +55,16 @@ def main() -> int:
         "--only",
         action="append",
         metavar="NAME",
-        choices=[*PROOFS, *(defect.name for defect in DEFECTS)],
-        help=f"{', '.join(PROOFS)} in full size, or one of the defects; may be repeated",
+        choices=["kills", *PROOFS, *(defect.name for defect in DEFECTS)],
+        help=f"kills, {', '.join(PROOFS)} in full size, or one of the defects; may be repeated",
+    )
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="what --only names in this size, in its own unit"
     )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, nothing else")
     given = parser.parse_args()
+    if given.size is not None and not {"kills", *PROOFS}.intersection(given.only or ()):
+        parser.error("--size goes with --only and the name of a proof")
     end_on_term_as_on_interrupt()
     screen = Console(stderr=given.json, highlight=False)
     try:
@@ -81,8 +87,8 @@ def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
     sabotaged = bool(given.sabotage or given.sample or defects)
     everything = given.kills is None and not sabotaged and not named
     outcomes: list[Outcome] = []
-    if given.kills is not None or everything:
-        number = SHORT_KILLS if given.kills is None else given.kills
+    if given.kills is not None or "kills" in named or everything:
+        number = given.kills or (SHORT_KILLS if everything else given.size or FULL_KILLS)
         outage = given.outage
         if outage is None:
             outage = OUTAGE_SECONDS if given.kafka else SHORT_OUTAGE if everything else 0.0
@@ -90,7 +96,7 @@ def _prove(given: argparse.Namespace, screen: Console) -> list[Outcome]:
         outcomes += kills.prove(wanted, screen)
     for name, proof in PROOFS.items():
         if name in named or everything:
-            size = proof.short if everything else proof.full
+            size = proof.short if everything else given.size or proof.full
             outcomes += proofs.prove(name, size, seed, screen)
     if sabotaged or everything:
         sample = SHORT_SAMPLE if everything else given.sample
@@ -128,14 +134,14 @@ def _sabotage(chosen: list[Defect], size: int | None, seed: int, screen: Console
 
 
 def _table(verdicts: list[Verdict]) -> Table:
-    table = Table("defect", "caught by", "seconds")
-    table.columns[0].no_wrap = True
-    table.columns[1].overflow = "fold"
-    table.columns[2].justify = "right"
+    table = Table("promise", "defect", "caught by", "seconds")
+    table.columns[1].no_wrap = True
+    table.columns[2].overflow = "fold"
+    table.columns[3].justify = "right"
     for verdict in verdicts:
         test = escape(verdict.defect.test.rpartition("::")[2])
         caught = test if verdict.caught else f"[red]nobody[/], {verdict.reason} ({test})"
-        table.add_row(verdict.defect.name, caught, f"{verdict.seconds:.1f}")
+        table.add_row(verdict.defect.promise.text, verdict.defect.name, caught, f"{verdict.seconds:.1f}")
     return table
 
 

@@ -8,6 +8,7 @@ from proving.campaign import battle
 from proving.faults import Fault
 from proving.oracle import SHOWN
 from proving.outcome import Outcome
+from proving.proofs import tell
 from proving.report import Report, Struck, Wanted, table
 
 
@@ -39,11 +40,10 @@ def prove(wanted: Wanted, screen: Console) -> list[Outcome]:
 
 
 def _tell(report: Report, screen: Console) -> None:
+    tell(report.outcomes(), screen)
     for finding in report.findings:
         if finding.found:
             screen.print(f"[red]{escape(str(finding))}")
-        else:
-            screen.print(f"[green]holds[/] {finding.check}")
     for each in report.writes.refused[:SHOWN]:
         screen.print(f"[red]refused while the broker was away:[/] {escape(each)}")
     if report.logs:

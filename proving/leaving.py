@@ -7,6 +7,7 @@ who stayed may be missing.
 
 import asyncio
 import base64
+import random
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -25,15 +26,17 @@ from tests.parts.ports import INTERVAL, DeadlineMissed, eventually
 from tests.support.database import PostgresServer, ServiceUrls, postgres_server
 
 STAYING = 4
+CHANGES = (0, 8)
+"""How many an account makes at least and at most before it asks to be erased."""
 KEPT = ("audit_entries", "account_slugs", "erased_accounts")
 """What outlives an account at the gateway (docs/decisions/0009)."""
 
 
-async def prove(erasures: int, _seed: int, say: Say) -> Proved:
-    """So many accounts go."""
+async def prove(erasures: int, seed: int, say: Say) -> Proved:
+    """So many accounts go; how long each works before, and from where it asks, is drawn by the seed."""
     with postgres_server() as postgres:
         async with running(postgres) as house:
-            return await leave(house, erasures, say)
+            return await leave(house, erasures, say, seed=seed)
 
 
 @dataclass
@@ -68,15 +71,18 @@ async def running(postgres: PostgresServer) -> AsyncIterator[House]:
             await gateway.runtime.database.close()
 
 
-async def leave(house: House, erasures: int, say: Say = lambda done: None, *, stay: int = STAYING) -> Proved:
+async def leave(
+    house: House, erasures: int, say: Say = lambda done: None, *, stay: int = STAYING, seed: int = 0
+) -> Proved:
     """So many accounts go while so many `stay`."""
+    dice = random.Random(seed)
     staying = [await house.gateway.register() for _ in range(stay)]
     going = [await house.gateway.register() for _ in range(erasures)]
     work = [asyncio.create_task(_work(house, tenant)) for tenant in staying]
     around = [asyncio.create_task(_rotate(house)), asyncio.create_task(_listen(house))]
     still_in: list[str] = []
     for number, tenant in enumerate(going):
-        still_in += await _go(house, tenant)
+        still_in += await _go(house, tenant, dice)
         say(0.9 * number / erasures)
     left = [line for tenant in going for line in await left_of(house.gateway, house.secret_urls, tenant)]
     for task in (*work, *around):
@@ -116,13 +122,15 @@ async def _work(house: House, tenant: Tenant) -> None:
             house.requests += 2
 
 
-async def _go(house: House, tenant: Tenant) -> list[str]:
+async def _go(house: House, tenant: Tenant, dice: random.Random) -> list[str]:
     """Work and erase at once; the ways in that are open afterwards."""
     await _store(house).put(tenant.account_id, "a secret of its own")
-    going_on = asyncio.create_task(_until_out(tenant))
+    enough = asyncio.Event()
+    going_on = asyncio.create_task(_until_out(tenant, dice.randint(*CHANGES), enough))
+    await enough.wait()
     body = {"account_slug": tenant.registered["account_slug"], "password": PASSWORD}
     # Each from an address of its own: guessing a password is limited by address.
-    address = f"198.51.{house.rotations % 256}.{secrets.randbelow(256)}"
+    address = f"198.{dice.randint(18, 19)}.{dice.randrange(256)}.{dice.randrange(256)}"
     async with house.gateway.client(tenant.registered["access"], address) as client:
         erased = await client.post("/api/v1/account/erase/", json=body)
         after = await client.get("/api/v1/account/")
@@ -131,17 +139,25 @@ async def _go(house: House, tenant: Tenant) -> list[str]:
     return found + ([] if after.status_code == 401 else [f"afterwards {after.status_code}"]) + strange
 
 
-async def _until_out(tenant: Tenant) -> list[str]:
-    """What it was answered but that it may or may not."""
+async def _until_out(tenant: Tenant, changes: int, enough: asyncio.Event) -> list[str]:
+    """What it was answered but that it may or may not; `enough` is set once it has made so many changes."""
     number = 0
-    async with tenant.client() as client:
-        while True:
-            number += 1
-            answer = await client.patch("/api/v1/auth/me/", json={"first_name": f"Eve {number}"})
-            if answer.status_code == 401:
-                return []
-            if answer.status_code not in (200, 404):  # 404: let in just before, and gone when its turn came
-                return [f"while it went {answer.status_code} {answer.text[:200]}"]
+    try:
+        async with tenant.client() as client:
+            while True:
+                if number == changes:
+                    enough.set()
+                number += 1
+                answer = await client.patch("/api/v1/auth/me/", json={"first_name": f"Eve {number}"})
+                if answer.status_code == 401:
+                    return []
+                if answer.status_code not in (
+                    200,
+                    404,
+                ):  # 404: let in just before, and gone when its turn came
+                    return [f"while it went {answer.status_code} {answer.text[:200]}"]
+    finally:
+        enough.set()
 
 
 async def _rotate(house: House) -> None:

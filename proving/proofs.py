@@ -1,7 +1,7 @@
 """The proofs that bring what they need, by the name `prove --only` knows them by: each with its full and its short size."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -38,17 +38,26 @@ PROOFS: dict[str, Proof] = {
 }
 
 
+def replay(name: str, size: int, seed: int) -> str:
+    """The command that does the same again."""
+    return f"./igny8 prove --only {name} --size {size} --seed {seed}"
+
+
+def tell(outcomes: Iterable[Outcome], screen: Console) -> None:
+    for outcome in outcomes:
+        colour, word = ("green", "holds") if outcome.holds else ("red", "fails")
+        screen.print(f"[{colour}]{word}[/] {outcome.name}: {outcome.value:,.3g}, target {outcome.target}")
+
+
 def prove(name: str, size: int, seed: int, screen: Console) -> list[Outcome]:
     """Run a proof with a bar on `screen`, and tell there what it found."""
     proof = PROOFS[name]
-    screen.print(f"{name}: {size:,} {proof.unit}, drawn by --seed {seed}")
+    screen.print(f"{size:,} {proof.unit}; again: {replay(name, size, seed)}")
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task(name, total=1.0)
         proved = asyncio.run(proof.run(size, seed, lambda done: progress.update(task, completed=done)))
-    for outcome in proved.outcomes:
-        colour, word = ("green", "holds") if outcome.holds else ("red", "fails")
-        screen.print(f"[{colour}]{word}[/] {outcome.name}: {outcome.value:,.3g}, target {outcome.target}")
+    tell(proved.outcomes, screen)
     for finding in proved.findings[:SHOWN]:
         screen.print(f"[red]{escape(finding)}")
     return proved.outcomes

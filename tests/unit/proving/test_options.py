@@ -1,5 +1,6 @@
 """What `./igny8 prove` runs for which options, what it prints, and how it ends."""
 
+import io
 import json
 import sys
 from typing import Any
@@ -14,6 +15,7 @@ from proving.defects import DEFECTS, Defect
 from proving.outcome import Outcome
 from proving.proofs import PROOFS
 from proving.report import Wanted
+from proving.sabotage import Verdict
 
 Ran = list[tuple[Any, ...]]
 
@@ -56,6 +58,9 @@ SHORT = [(name, proof.short) for name, proof in PROOFS.items()]
         ([], [("kills", prove.SHORT_KILLS, 7), *SHORT, ("defects", ALL, prove.SHORT_SAMPLE)]),
         (["--kills", "3"], [("kills", 3, 7)]),
         (["--only", "poison"], [("poison", PROOFS["poison"].full)]),
+        (["--only", "poison", "--size", "800"], [("poison", 800)]),
+        (["--only", "kills"], [("kills", prove.FULL_KILLS, 7)]),
+        (["--only", "kills", "--size", "5"], [("kills", 5, 7)]),
         (["--only", DEFECTS[0].name, "--only", "delivery"], [("delivery", 100_000), ("defects", 1, None)]),
         (["--sabotage"], [("defects", ALL, None)]),
         (["--sabotage", "--sample", "3"], [("defects", ALL, 3)]),
@@ -86,6 +91,21 @@ def test_it_ends_with_1_where_something_does_not_hold(ran: Ran, monkeypatch: pyt
         lambda *_: [Outcome("held", 0, 0, 0, "0", True), Outcome("not", 1, 0, 1, "0", False)],
     )
     assert run(monkeypatch, "--only", "poison") == 1
+
+
+@pytest.mark.parametrize("named", [(), ("--kills", "3"), ("--only", DEFECTS[0].name)])
+def test_a_size_without_a_proof_is_refused(
+    named: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, *named, "--size", "9")
+    assert "--only" in capsys.readouterr().err
+
+
+def test_the_table_of_defects_says_their_promises() -> None:
+    shown = Console(width=200, record=True, file=io.StringIO())
+    shown.print(prove._table([Verdict(DEFECTS[0], 1, 1.0)]))
+    assert DEFECTS[0].promise.text[:30] in shown.export_text()
 
 
 def test_an_unknown_name_is_refused(
