@@ -39,6 +39,10 @@ VIEWS = Promise(
     "Facts", "Views are what the facts say; they can be checked, and rebuilt while the service writes."
 )
 SAID = Promise("Messages", "What was recorded for others is said at least once, each stream in its order.")
+OUTAGE = Promise(
+    "Messages",
+    "While the broker is away every write is accepted, and what was written is said once it is back.",
+)
 HEARD_ONCE = Promise(
     "Messages", "What is heard takes effect exactly once, however often and after whatever crash it comes."
 )
@@ -99,6 +103,10 @@ PUBLIC_INTERNET = Promise("Publishing", "An address that a user gives leads to t
 WATCHED = Promise(
     "Background work",
     "No loop and nothing a loop lives by ends or hangs silently; no job is lost or given up without a record.",
+)
+RECOVERED = Promise(
+    "Background work",
+    "Work goes on by itself: within 10 seconds of a process's death, and within 20 of a broker's or of its outage's end.",
 )
 ONE_CLOCK = Promise(
     "Replicas",
@@ -293,6 +301,15 @@ DEFECTS: tuple[Defect, ...] = (
         "partition = _partitioner(message.key, partitions, partitions)",
         "partition = partitions[message.position % len(partitions)]",
         f"{_KIT}/test_relay.py::test_an_account_stays_on_one_partition",
+    ),
+    Defect(
+        "outage-forgotten",
+        OUTAGE,
+        "what the broker did not take while it was away is not said again",
+        f"{_COMMON}/messaging/relay.py",
+        "await self._send_singly_the_first(connection, messages, error)",
+        "await self._delete(connection, [row.position for row in rows])",
+        f"{_KIT}/test_relay.py::test_without_a_broker_writes_go_on_and_nothing_is_put_aside",
     ),
     Defect(
         "inbox-unchecked",
@@ -1356,6 +1373,33 @@ DEFECTS: tuple[Defect, ...] = (
         "if job.id in self._without_hand:",
         "if False:",
         f"{_WORKER}::test_a_job_whose_end_could_not_be_recorded_is_done_again",
+    ),
+    Defect(
+        "dead-job-left-for-minutes",
+        RECOVERED,
+        "a killed process's job waits until somebody has missed it for minutes",
+        f"{_COMMON}/jobs/worker.py",
+        "STALLED_AFTER_SECONDS = 4.0",
+        "STALLED_AFTER_SECONDS = 400.0",
+        f"{_KIT}/test_jobs.py::test_the_job_of_a_killed_worker_is_finished_by_another_within_seconds",
+    ),
+    Defect(
+        "successor-waits",
+        RECOVERED,
+        "what died is started again only after a pause",
+        "deploy/local/igny8_local/supervisor.py",
+        "    yield 0.0\n",
+        "    yield 10.0\n",
+        "tests/unit/local/test_pauses.py::test_what_was_at_work_starts_again_at_once_however_often_it_dies",
+    ),
+    Defect(
+        "successor-waits-for-the-dead",
+        RECOVERED,
+        "a successor gets no events until the embedded broker has forgotten the dead one",
+        f"{_COMMON}/messaging/consumer.py",
+        "self._alone = embedded or whole",
+        "self._alone = whole",
+        f"{_KIT}/test_consumer.py::test_on_the_embedded_broker_nobody_waits_for_a_killed_predecessor",
     ),
     Defect(
         "tokens-by-own-clock",
