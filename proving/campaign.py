@@ -78,8 +78,13 @@ class Arena:
         lift_limits(self.product, self.clerk.login, self.clerk.account_id, accounts)
         self.clerk.open()
         watch_answers(self.product.stack)
-        for tenant in self.tenants:
+        for tenant in self.at_work:
             tenant.start()
+
+    @property
+    def at_work(self) -> tuple[Tenant, ...]:
+        """Who has a thread of its own."""
+        return (*self.tenants, self.clerk)
 
     def strike(self, fault: Fault) -> Struck:
         """Do it, and see everything recovered. Raises `NotFired`."""
@@ -222,7 +227,7 @@ def _insist(field: Arena, fault: Fault, heard: Callable[[Struck | Fault], None])
 
 def calm(field: Arena, report: Report, say: Callable[[str], None]) -> None:
     """Let everybody end what was begun, and everything arrive."""
-    field.ledger.complaints += finish(field.tenants, FINISH_SECONDS, say)
+    field.ledger.complaints += finish(field.at_work, FINISH_SECONDS, say)
     say("waiting until everything has been heard and done")
     settled(field.evidence(), SETTLE_SECONDS)
     calls = field.fake.calls()

@@ -1,8 +1,9 @@
-"""Who writes while the broker is away, and asks nothing twice."""
+"""Who writes to every service all the time, and while the broker is away asks nothing twice."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -13,8 +14,8 @@ from igny8_local.errors import StackError
 
 from proving.load import Accepted, Ledger, Tenant, TenantClient
 
-PAUSE = 0.5
-"""Seconds between two rounds: some writes a second beside the tenants' own."""
+PAUSE, SELDOM = 0.5, 3.0
+"""Seconds between two rounds while the broker is away, some writes a second beside the tenants' own; and else."""
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Clerk(Tenant):
         super().__init__(number, url, folder, ledger)
         self.name = "the clerk"
         self.writes = Writes()
+        self._numbers = count()
         self._once = OnceClient(url)
 
     def open(self) -> None:
@@ -70,8 +72,15 @@ class Clerk(Tenant):
                     self.writes.refused.append(f"{what}: {error!r}")
             time.sleep(PAUSE)
 
+    def _run_once(self) -> None:
+        """As patient as the others: what it is for is that somebody has billing record something."""
+        self._stay_signed_in()
+        for what in WHAT:
+            self._write(self._client, what)
+        self._stopping.wait(SELDOM)
+
     def _write(self, client: TenantClient, what: "Written") -> None:
-        name = f"{what} {len(self._ledger.accepted)}"
+        name = f"{what} {next(self._numbers)}"
         path, body = self._request(what, name)
         made = UUID(client.post(path, body)["id"])
         self._ledger.accepted.append(Accepted(what, made, self.account_id, UUID(self._place["site_id"])))

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from common.crash_points import CAMPAIGN, FIRED, POINTS, VARIABLE, Point
 
-_EVERYWHERE = ("outbox.", "offset.", "batch.")
+_EVERYWHERE = ("outbox.", "offset.", "batch.", "command.")
 _PASSED: dict[str, tuple[str, ...]] = {
-    "gateway": (*_EVERYWHERE, "command.", "job.", "mail."),
-    "planner": (*_EVERYWHERE, "command.", "job.", "ai."),
-    "writer": (*_EVERYWHERE, "command.", "job.", "ai."),
+    "gateway": (*_EVERYWHERE, "job.", "mail."),
+    "planner": (*_EVERYWHERE, "job.", "ai."),
+    "writer": (*_EVERYWHERE, "job.", "ai."),
     "billing": _EVERYWHERE,
-    "publisher": (*_EVERYWHERE, "command.", "job.", "site."),
+    "publisher": (*_EVERYWHERE, "job.", "site."),
 }
 PLACES: tuple[tuple[str, Point], ...] = tuple(
     (service, point) for service, passed in _PASSED.items() for point in POINTS if point.startswith(passed)
 )
-"""Every point that a pipeline's run passes, by service."""
+"""Every point that tenants and the clerk pass, by service."""
 
 LEAVING: tuple[Point, ...] = tuple(point for point in POINTS if point.startswith(("export.", "erasure.")))
 """Those that accounts pass that take everything along, or go (tests/integration/gateway/test_gateway_leaving_kills.py)."""
