@@ -161,7 +161,7 @@ def a_medium_less(court: Court) -> None:
 def a_mail_to_nobody(court: Court) -> None:
     mail = next(court.arena.product.stack.layout.mail.glob("*.eml"))
     id = mail.stem
-    mail.with_stem("again").write_text(mail.read_text().replace(id, f"{id}-2"))
+    mail.with_stem("once-more").write_text(mail.read_text().replace(id, f"{id}-2"))
 
 
 def a_mail_less(court: Court) -> None:
