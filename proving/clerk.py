@@ -9,10 +9,11 @@ from typing import Literal
 from uuid import UUID
 
 import httpx
-from igny8_local.demo.client import Json
+from igny8_local.demo.client import Json, Refused
 from igny8_local.errors import StackError
 
 from proving.load import Accepted, Ledger, Tenant, TenantClient
+from tests.parts.ports import wait_for
 
 PAUSE, SELDOM = 0.5, 3.0
 """Seconds between two rounds while the broker is away, some writes a second beside the tenants' own; and else."""
@@ -58,7 +59,15 @@ class Clerk(Tenant):
             client.sign_in(**self.login)
             client.act_as(self.account_id)
         for what in WHAT:
+            wait_for(lambda what=what: self._is_known(what), what=f"the clerk may write: {what}")  # type: ignore[misc]
+
+    def _is_known(self, what: "Written") -> bool:
+        """Whether its service has heard of all that such a write needs."""
+        try:
             self._write(self._client, what)
+        except Refused:
+            return False
+        return True
 
     def work(self, seconds: float) -> None:
         """Write to each service in turn, for so long."""
