@@ -1,6 +1,8 @@
 """What a campaign does follows from its seed, leaves no point out, and counts what fired."""
 
 import os
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from unittest.mock import Mock
@@ -98,6 +100,25 @@ def test_of_two_the_second_dies_before_the_first_has_a_successor(
     stack = Mock(Stack, pid=running.get)
     assert strike(Fault("two services killed", *TWO), stack, Obeyed(tmp_path / "orders")) == 12.5
     assert running == {"writer": 3, "billing": 4}
+
+
+def test_an_embedded_broker_that_is_away_stands_still_meanwhile(tmp_path: Path) -> None:
+    """Killed, it would be started again at once."""
+    broker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    stack = Mock(Stack, pid={"broker": broker.pid}.get)
+    stopped: list[float] = []
+
+    def meanwhile(seconds: float) -> None:
+        _, status = os.waitpid(broker.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        stopped.append(seconds)
+
+    try:
+        strike(Fault("broker away", seconds=9), stack, Orders(tmp_path / "orders"), None, meanwhile)
+        assert stopped == [9]
+        broker.communicate(b"\n", timeout=60)  # which it reads only if it goes on
+    finally:
+        broker.kill()
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.0), (0.75, 3.0), (0.99, 4.0), (1.0, 4.0)])
