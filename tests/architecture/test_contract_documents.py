@@ -103,7 +103,7 @@ def test_headers_are_those_of_the_envelope() -> None:
         version=3,
         position=9,
         recorded_at=datetime.now(UTC),
-        meta=Meta(correlation_id=uuid4(), causation_id=uuid4()),
+        meta=Meta(correlation_id=uuid4(), causation_id=uuid4(), on_behalf_of=uuid4()),
     )
     said = CatchUpRequested(source="billing", consumer="igny8.writer", since="1970-01-01T00:00:00Z")
     _, headers, value = headers_of(said, "writer", fact, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -58,18 +59,12 @@ def test_down_and_up_leave_every_digest_as_it_was(shared: Shared) -> None:
 class TestTheOperator:
     def test_makes_staff_who_then_act_on_any_account(self, shared: Shared) -> None:
         place = ("--data-dir", shared.product.stack.layout.data_dir)
-        wanted = {"X-Act-As-Account": shared.client.get("account/")["id"]}
         email, access = sign_up(shared)
-        with signed_in(shared, access) as client:
-            assert client.get("/api/v1/planner/keywords/", headers=wanted).status_code == 403
-            added = igny8("staff", "add", email, *place)
-            assert added.returncode == 0, added.stderr
-
-            def acts() -> bool:
-                answer = client.get("/api/v1/planner/keywords/", headers=wanted)
-                return answer.status_code == 200 and answer.json()["data"]["count"] > 0
-
-            wait_for(acts, what="the gateway knows of it")
+        account = shared.client.get("account/")["id"]
+        with signed_in(shared, access, acting_for=account) as client:
+            assert client.get("/api/v1/planner/keywords/").status_code == 403
+            make_staff(shared, email, client)
+            assert client.get("/api/v1/planner/keywords/").json()["data"]["count"] > 0
         nobody = igny8("staff", "add", "nobody@example.com", *place)
         assert (nobody.returncode, "register" in nobody.stderr) == (1, True)
 
@@ -107,13 +102,86 @@ def sign_up(shared: Shared) -> tuple[str, str]:
     return email, answer.raise_for_status().json()["data"]["access"]
 
 
-def signed_in(shared: Shared, access: str) -> httpx.Client:
+def make_staff(shared: Shared, email: str, acting: httpx.Client) -> None:
+    added = igny8("staff", "add", email, "--data-dir", shared.product.stack.layout.data_dir)
+    assert added.returncode == 0, added.stderr
+    wait_for(
+        lambda: acting.get("/api/v1/planner/keywords/").status_code == 200, what="the gateway knows of it"
+    )
+
+
+def signed_in(shared: Shared, access: str, *, acting_for: str | None = None) -> httpx.Client:
+    acting = {} if acting_for is None else {"X-Act-As-Account": acting_for}
     return httpx.Client(
         base_url=shared.product.url,
-        headers={"Authorization": f"Bearer {access}"},
+        headers={"Authorization": f"Bearer {access}"} | acting,
         timeout=30,
         trust_env=False,
     )
+
+
+def test_whom_staff_acted_for_says_every_fact_that_came_of_it(shared: Shared, tmp_path: Path) -> None:
+    """Of its requests, of the jobs they began, and of what other services did when they heard of it."""
+    product = shared.product
+    client = product.client()
+    account = client.register(
+        email=f"{uuid4().hex}@example.com", password=PASSWORD, account_name="In need of help"
+    )["account_id"]
+    site = client.post("account/sites/", {"name": "Site"})["id"]
+    sector = client.post(f"account/sites/{site}/sectors/", {"name": "Sector"})["id"]
+    client.close()
+    product.quiet()
+    query = "SELECT coalesce(max(position), 0) FROM events"
+    before = {service: product.scalar(service, query) for service in SERVICES}
+    email, access = sign_up(shared)
+    asked: set[str] = set()
+
+    def ask(acting: httpx.Client, method: str, path: str, **what: Any) -> Any:
+        asked.add(id := f"staff-{uuid4().hex}")
+        answer = acting.request(method, f"/api/v1/{path}", headers={"X-Request-ID": id}, **what)
+        assert answer.is_success, answer.text
+        return answer.json()["data"]
+
+    with signed_in(shared, access, acting_for=account) as acting:
+        make_staff(shared, email, acting)
+        place = {"site_id": site, "sector_id": sector}
+        ask(acting, "POST", "planner/keywords/", json={**place, "keyword": "equipment loans"})
+        with few_keywords(tmp_path).open("rb") as file:
+            imported = ask(acting, "POST", "planner/keywords/import_csv/", data=place, files={"file": file})
+        wait_for(
+            lambda: (
+                acting.get(f"/api/v1/planner/imports/{imported['task_id']}/").json()["data"]["status"]
+                == "completed"
+            ),
+            what="the import",
+        )
+        ask(acting, "POST", "planner/keywords/auto_cluster/", json={"sector_id": sector})
+        wordpress = {"wp_url": "https://wordpress.example.com", "wp_username": "a", "wp_app_password": "b"}
+        ask(acting, "PATCH", f"account/sites/{site}/", json=wordpress)
+        own = {"api_key": "sk-own", "is_active": False}
+        ask(acting, "PUT", "system/settings/integrations/openai/", json=own)
+        product.quiet()
+    query = "SELECT type, meta, event_id::text AS id FROM events WHERE account_id = %s AND position > %s"
+    came = {service: product.rows(service, query, account, before[service]) for service in SERVICES}
+    facts = [fact for of in came.values() for fact in of]
+    assert {service for service, of in came.items() if of} >= {"gateway", "planner", "billing", "publisher"}
+    types = {fact["type"] for fact in facts}
+    assert {
+        "KeywordsAdded",
+        "ImportFinished",
+        "ClustersFormed",
+        "CreditsReserved",
+        "CreditsDeducted",
+    } <= types, types
+    assert [fact for fact in facts if fact["meta"].get("on_behalf_of") != account] == []
+    # Who it was say the facts of the requests; the others lead there.
+    first = {fact["id"] for fact in facts if fact["meta"].get("request_id") in asked}
+    staff = {fact["meta"]["actor"] for fact in facts if fact["id"] in first}
+    assert len(staff) == 1
+    assert staff.pop().startswith("user:")
+    assert [
+        fact for fact in facts if fact["id"] not in first and fact["meta"].get("correlation_id") not in first
+    ] == []
 
 
 class TestTheDoctor:

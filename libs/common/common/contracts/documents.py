@@ -39,9 +39,13 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "content-type": {"const": "application/json"},
     "ce_correlationid": _UUID,
     "ce_causationid": _UUID,
+    "ce_onbehalfof": {
+        **_UUID,
+        "description": "The account, where staff acted for it and in all that came of that.",
+    },
     "traceparent": {"type": "string", "description": "W3C trace context."},
 }
-_OPTIONAL = {"ce_correlationid", "ce_causationid", "traceparent"}
+_OPTIONAL = {"ce_correlationid", "ce_causationid", "ce_onbehalfof", "traceparent"}
 
 
 def schema_of(spec: ContractSpec) -> dict[str, Any]:

@@ -35,14 +35,19 @@ class Heard(msgspec.Struct, Generic[D], frozen=True, gc=False):
     time: datetime
     correlation_id: UUID | None
     traceparent: str | None
+    on_behalf_of: UUID | None = None
 
     @property
     def meta(self) -> Meta:
-        """The meta of what follows from it: the correlation goes on, this event is the cause."""
+        """The meta of what follows from it: the correlation goes on, this event is the cause.
+
+        What staff did for an account stays so in all that comes of it; who it was says the first event.
+        """
         return Meta(
             correlation_id=self.correlation_id or self.event_id,
             causation_id=self.event_id,
             actor=f"service:{self.source}",
+            on_behalf_of=self.on_behalf_of,
             traceparent=self.traceparent,
         )
 
@@ -66,6 +71,8 @@ def headers_of(
         headers.append(("ce_correlationid", str(fact.meta.correlation_id).encode()))
     if fact.meta.causation_id:
         headers.append(("ce_causationid", str(fact.meta.causation_id).encode()))
+    if fact.meta.on_behalf_of:
+        headers.append(("ce_onbehalfof", str(fact.meta.on_behalf_of).encode()))
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
     return str(fact.account_id).encode(), headers, msgspec.json.encode(contract)
@@ -82,6 +89,7 @@ class _Attributes(msgspec.Struct, gc=False):
     ce_streamversion: int
     ce_time: datetime
     ce_correlationid: UUID | None = None
+    ce_onbehalfof: UUID | None = None
     traceparent: str | None = None
 
 
@@ -110,6 +118,7 @@ def parse(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Heard[Co
             time=attributes.ce_time,
             correlation_id=attributes.ce_correlationid,
             traceparent=attributes.traceparent,
+            on_behalf_of=attributes.ce_onbehalfof,
         )
     except msgspec.DecodeError as error:
         raise MalformedMessage(f"{type_name}: {type(error).__name__}: {error}") from error

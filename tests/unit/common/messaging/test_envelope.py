@@ -40,9 +40,9 @@ def test_what_is_written_is_read() -> None:
 
 def test_what_nobody_said_is_not_written() -> None:
     _, headers, value = headers_of(SAID, "publisher", fact(), None)
-    assert {"ce_correlationid", "ce_causationid", "traceparent"}.isdisjoint(dict(headers))
+    assert {"ce_correlationid", "ce_causationid", "ce_onbehalfof", "traceparent"}.isdisjoint(dict(headers))
     heard = parse(headers, value)
-    assert (heard.correlation_id, heard.traceparent) == (None, None)
+    assert (heard.correlation_id, heard.on_behalf_of, heard.traceparent) == (None, None, None)
 
 
 def test_what_follows_carries_the_correlation_and_names_this_event_as_its_cause() -> None:
@@ -50,6 +50,12 @@ def test_what_follows_carries_the_correlation_and_names_this_event_as_its_cause(
     assert parse(headers, value).meta == Meta(
         correlation_id=CAUSE, causation_id=EVENT, actor="service:publisher", traceparent=TRACE
     )
+
+
+def test_what_follows_from_what_staff_did_for_an_account_is_on_its_behalf_too() -> None:
+    _, headers, value = headers_of(SAID, "publisher", fact(Meta(actor="user:7", on_behalf_of=ACCOUNT)), None)
+    following = parse(headers, value).meta
+    assert (following.actor, following.on_behalf_of) == ("service:publisher", ACCOUNT)
 
 
 def test_the_first_of_a_chain_becomes_its_correlation() -> None:
@@ -87,6 +93,7 @@ def test_a_missing_attribute_is_named(name: str) -> None:
         ("ce_streamversion", b"last"),
         ("ce_time", b"yesterday"),
         ("ce_correlationid", b"x"),
+        ("ce_onbehalfof", b"x"),
     ],
 )
 def test_an_attribute_of_another_kind_is_malformed(odd: tuple[str, bytes]) -> None:
