@@ -5,24 +5,21 @@ import csv
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg
 import pytest
-from aiokafka import AIOKafkaConsumer
 from billing import model as billing
 from common.contracts.base import SERVICES
-from common.messaging.topics import ALL_TOPICS, partitions_of
 from common.operate.projections import verify
 from igny8_local.demo.client import Client, Refused
-from psycopg import sql
 
 from tests.e2e.conftest import Shared
 from tests.parts.ports import wait_for
+from tests.support.canaries import dump, said, where
 from tests.support.product import few_keywords
 
 PASSWORD = "Zqpassword-7"
@@ -165,42 +162,6 @@ def places(shared: Shared) -> dict[str, bytes]:
     return {name: content.lower() for name, content in found.items()}
 
 
-def dump(url: str) -> bytes:
-    """All rows of all tables as text, whoever's they are."""
-    with psycopg.connect(url) as connection:
-        tables = connection.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        ).fetchall()
-        text = b""
-        for (table,) in tables:
-            with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as copy:
-                text += b"".join(bytes(block) for block in copy)
-    assert len(text) > 1_000 or "secrets" in url
-    return text
-
-
-async def said(kafka: str) -> bytes:
-    """All that the broker remembers of all topics."""
-    partitions = await partitions_of(kafka, ALL_TOPICS)
-    text: list[bytes] = []
-    async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
-        ends = await consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
-        while any([await consumer.position(each) < ends[each] for each in partitions]):
-            for batch in (await consumer.getmany(timeout_ms=100)).values():
-                text += [message.value or b"" for message in batch]
-    return b"".join(text)
-
-
-def where(canaries: Mapping[str, str], found: Mapping[str, bytes]) -> dict[str, set[str]]:
-    """The places of each canary."""
-    return {
-        what: {name for name, content in found.items() if word.lower().encode() in content}
-        for what, word in canaries.items()
-    }
-
-
 @pytest.fixture(scope="module")
 def before(shared: Shared, leaving: Leaving) -> dict[str, bytes]:
     return places(shared)
@@ -216,6 +177,14 @@ def test_the_canaries_are_found_where_they_were_planted(before: dict[str, bytes]
     assert kept["article"] >= {"database writer", "database gateway", "topics"}
     assert kept["keyword"] >= {"database planner", "database writer", "database publisher", "pages", "topics"}
     assert kept["alternative text"] >= {"database writer"}
+
+
+def test_keys_and_headers_of_messages_are_looked_through_too(
+    leaving: Leaving, before: dict[str, bytes]
+) -> None:
+    account = leaving.account.encode()
+    for part in (b"\n" + account + b"\nce_", b"ce_accountid\n" + account + b"\n"):
+        assert part in before["topics"]
 
 
 def test_what_is_personal_or_secret_is_nowhere_to_be_read_even_before(before: dict[str, bytes]) -> None:

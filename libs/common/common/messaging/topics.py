@@ -15,11 +15,20 @@ PARTITIONS = 6
 COPIES = 3
 """What Kafka's own documentation calls durable; fewer only where there are fewer brokers."""
 
+RETENTION_MS = 7 * 24 * 3_600_000
+"""How long a topic keeps a message: what an erased account had said is in it as long (docs/decisions/0009). Who was away for
+longer is told again by the source."""
+SEGMENT_MS = 24 * 3_600_000
+"""Kafka forgets by whole files, counted from a file's newest message, and begins one a week: a message could stay for two."""
+
 ALL_TOPICS = (*(events_topic(service) for service in SERVICES), CONTROL_TOPIC, PROGRESS_TOPIC)
 
 
 async def ensure_topics(kafka: str, *, embedded: bool) -> None:
-    """Create what is missing. The embedded broker makes topics on first use (and refuses to be asked for one)."""
+    """Create what is missing; what is there keeps the settings it has.
+
+    The embedded broker makes topics on first use (and refuses to be asked for one).
+    """
     if embedded:
         return
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=10_000)
@@ -30,7 +39,15 @@ async def ensure_topics(kafka: str, *, embedded: bool) -> None:
         if missing:
             copies = min(COPIES, len((await admin.describe_cluster())["brokers"]))
             answer = await admin.create_topics(
-                [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=copies) for topic in missing]
+                [
+                    NewTopic(
+                        topic,
+                        num_partitions=PARTITIONS,
+                        replication_factor=copies,
+                        topic_configs={"retention.ms": str(RETENTION_MS), "segment.ms": str(SEGMENT_MS)},
+                    )
+                    for topic in missing
+                ]
             )
             for topic, code, *_ in answer.topic_errors:  # type: ignore[attr-defined]  # untyped upstream
                 error = for_code(code)
