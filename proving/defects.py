@@ -46,6 +46,10 @@ OUTAGE = Promise(
 HEARD_ONCE = Promise(
     "Messages", "What is heard takes effect exactly once, however often and after whatever crash it comes."
 )
+REPLICAS = Promise(
+    "Messages",
+    "What a service keeps of others' events can be filled again from them; nothing else follows a second time.",
+)
 POISON = Promise(
     "Messages", "What cannot be handled is parked with its stream's later events; its neighbours go on."
 )
@@ -403,6 +407,24 @@ DEFECTS: tuple[Defect, ...] = (
         f"{_GATEWAY_TESTS}/test_gateway_notifications.py::TestMails::test_go_once_to_who_wants_them",
     ),
     Defect(
+        "replica-not-kept-again",
+        REPLICAS,
+        "what is known is passed over also by replicas that have lost it",
+        f"{_COMMON}/messaging/inbox.py",
+        "await self._reactions.keep_again(item.event, tx)",
+        "pass",
+        f"{_KIT}/test_replicas_again.py::test_a_replica_that_lost_its_rows_has_them_when_all_is_said_again",
+    ),
+    Defect(
+        "known-parked-again",
+        REPLICAS,
+        "what a replica cannot take again is parked, to be handled once more with all that follows",
+        f"{_COMMON}/messaging/inbox.py",
+        "if not known:",
+        "if True:",
+        f"{_KIT}/test_replicas_again.py::test_what_a_replica_cannot_take_again_is_not_handled_again_later",
+    ),
+    Defect(
         "parked-without-commit",
         POISON,
         "no letter is kept of a failed event while its offset advances",
@@ -672,6 +694,15 @@ DEFECTS: tuple[Defect, ...] = (
         'return ObjectStore(self._backend, f"{account_id}/")',
         'return ObjectStore(self._backend, "all/")',
         "tests/integration/objects/test_objects.py::test_an_accounts_bodies_go_together_and_no_others",
+    ),
+    Defect(
+        "forgotten-in-weeks",
+        LEAVING,
+        "a topic keeps an erased account's messages as long as somebody else adds to the same file",
+        f"{_COMMON}/messaging/topics.py",
+        ', "segment.ms": str(SEGMENT_MS)}',
+        "}",
+        f"{_KIT}/test_forgetting.py::test_a_topic_forgets_what_is_old_also_while_its_neighbours_talk",
     ),
     Defect(
         "audience-unchecked",

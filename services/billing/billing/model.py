@@ -3,6 +3,7 @@
 from common.export.decisions import EXPORT_PART
 from common.model import ServiceModel
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
+from common.replicas.models import replica_ai_models
 
 from billing.entitlements import views as entitlements
 from billing.entitlements.decisions import ENTITLEMENTS
@@ -19,6 +20,6 @@ MODEL = ServiceModel(
     deciders=(WALLET, RATES, PLANS, ENTITLEMENTS, EXPORT_PART),
     publish=publish,
     projections=(wallets.PROJECTION, rates.PROJECTION, plans.PROJECTION, entitlements.PROJECTION),
-    replicas=(replica_accounts, replica_sites, replica_sectors),
+    replicas=(replica_accounts, replica_sites, replica_sectors, replica_ai_models),
     hears_of_erased=True,
 )

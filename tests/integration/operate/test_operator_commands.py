@@ -101,6 +101,28 @@ async def test_a_difference_is_shown_and_repaired(billing: ServiceUrls) -> None:
     assert await run_json(billing, "projections", "digests") == before
 
 
+async def test_replicas_are_asked_for_once_however_often_that_is_said(billing: ServiceUrls) -> None:
+    row = "INSERT INTO replica_accounts (account_id, version) VALUES (%s, 3)"
+    with psycopg.connect(billing.owner, autocommit=True) as connection:
+        connection.execute(row, (ACCOUNT,))
+
+        def there() -> tuple[Any, ...]:
+            query = (
+                "SELECT (SELECT count(*) FROM replica_accounts), (SELECT json_agg(json_build_array(consumer, source,"
+                " extract(epoch FROM since)::int)) FROM catch_up_requests)"
+            )
+            return connection.execute(query).fetchone() or ()
+
+        for _ in range(2):
+            done = await run_json(billing, "replicas", "rebuild")
+            assert done == {"services": [{"service": "billing", "sources": ["gateway"]}], "filled": False}
+            assert there() == (1, [["igny8.billing", "gateway", 0]])
+        await run_json(billing, "replicas", "rebuild", "--empty")
+        assert there() == (0, [["igny8.billing", "gateway", 0]])
+    for_people = await run("replicas", "rebuild", "--service", "billing", "--database", billing.owner)
+    assert "billing has been told to ask gateway" in for_people.stdout
+
+
 async def test_dead_letters_are_listed_retried_and_discarded(billing: ServiceUrls) -> None:
     assert await run_json(billing, "dlq", "list") == {"letters": []}
     with psycopg.connect(billing.owner) as connection:

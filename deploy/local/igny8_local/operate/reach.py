@@ -22,6 +22,7 @@ from igny8_local.stack import Stack
 if TYPE_CHECKING:
     import psycopg
     from common.model import ServiceModel
+    from common.service import Service as InstalledService
 
 Service = Annotated[str | None, typer.Option("--service", help=f"One of {', '.join(SERVICES)}; else all.")]
 OneService = Annotated[str, typer.Option("--service", help=f"One of {', '.join(SERVICES)}.")]
@@ -69,13 +70,18 @@ class Reach:
 
 def model_of(service: str) -> "ServiceModel":
     """The service's deciders and projections; raises StackError where it is not installed."""
+    return service_of(service).model
+
+
+def service_of(service: str) -> "InstalledService":
+    """What makes the service, with what it hears; raises StackError where it is not installed."""
     try:
-        model: ServiceModel = importlib.import_module(f"{service}.app").SERVICE.model
+        found: InstalledService = importlib.import_module(f"{service}.app").SERVICE
     except ModuleNotFoundError as error:
         if error.name not in (service, f"{service}.app"):
             raise
         raise StackError(f"The service {service} is not installed here.") from error
-    return model
+    return found
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A batch first goes optimistically, all together and pipelined. When something in it fails, the transaction is rolled
 back and the batch goes again, in one transaction too, but with a savepoint for each account, then for each event; what
-still fails is parked as a dead letter and its neighbours pass. The database's `next_offset` is the truth about progress;
+still fails is parked as a dead letter and its neighbours pass. Of what is known already only the replicas' rows are written
+again. The database's `next_offset` is the truth about progress;
 Kafka's commits only follow it. A batch in which nothing is ours is passed without a transaction: that it was there is
 recorded with the next one, or when the consumer says so, and where the process dies before, it comes again.
 """
@@ -195,10 +196,13 @@ class Inbox:
         arrived: Sequence[Arrived],
         broken: Sequence[Broken],
     ) -> None:
-        new, blocked = await self._new_and_blocked(tx, arrived)
+        new, blocked, over = await self._new_and_blocked(tx, arrived)
         for account_id, group in groupby(arrived, key=lambda item: item.event.account_id):
             for item in group:
                 if item.event.event_id not in new:
+                    if item.event.event_id not in over and self._reactions.keeps(item.event):
+                        tx.switch(account_id, item.event.meta)
+                        await self._reactions.keep_again(item.event, tx)
                     continue
                 new.discard(item.event.event_id)  # twice in one batch
                 if (account_id, item.event.subject) in blocked:
@@ -239,8 +243,10 @@ class Inbox:
         except Exception as error:
             if is_away(error) or (isinstance(error, IN_THE_WAY) and not last):
                 raise
+            new, _, _ = await self._new_and_blocked(tx, [item])
+            known = item.event.event_id not in new
             log.error(
-                "event_parked",
+                "event_not_kept_again" if known else "event_parked",
                 consumer=self.consumer,
                 event_id=str(item.event.event_id),
                 type=item.event.type,
@@ -248,9 +254,9 @@ class Inbox:
                 error=repr(error),
                 exc_info=True,
             )
-            tx.switch(item.event.account_id, Meta())
-            await self._new_and_blocked(tx, [item])
-            await self._park(tx, item, repr(error))
+            if not known:  # else it would be handled once more with all that follows from it
+                tx.switch(item.event.account_id, Meta())
+                await self._park(tx, item, repr(error))
 
     async def _park(self, tx: Transaction, item: Arrived, error: str | None) -> None:
         await self._reactions.pass_by(item.event, tx)
@@ -274,14 +280,14 @@ class Inbox:
 
     async def _new_and_blocked(
         self, tx: Transaction, arrived: Sequence[Arrived]
-    ) -> tuple[set[UUID], set[tuple[UUID, str]]]:
-        """Take the ids that are new into the inbox; they, and the streams whose later events have to wait.
+    ) -> tuple[set[UUID], set[tuple[UUID, str]], set[UUID]]:
+        """Take the ids that are new into the inbox; they, the streams whose later events have to wait, and what is over.
 
         The next statement must see what a consumer left that held the same ids until now; but in a pipeline there is one
         wait for all. What is said of an account that was erased is taken, and passed over.
         """
         if not arrived:
-            return set(), set()
+            return set(), set(), set()
         ids = {item.event.event_id for item in arrived}
         # As one text, sorted, so that no two consumers wait for each other: an array would be dumped id by id.
         text = ",".join(sorted(id.hex for id in ids))
@@ -295,9 +301,10 @@ class Inbox:
         assert row is not None
         count, some = row
         new = ids if count == len(ids) else set(some or ())
+        over: set[UUID] = set()
         if erased := {account_id for (account_id,) in await gone.fetchall()}:
-            new -= {item.event.event_id for item in arrived if _is_over(item.event, erased, tx.model)}
-        return new, set(await waiting.fetchall())
+            over = {item.event.event_id for item in arrived if _is_over(item.event, erased, tx.model)}
+        return new - over, set(await waiting.fetchall()), over
 
     async def _ask_for_erased(
         self, tx: Transaction, arrived: Sequence[Arrived]

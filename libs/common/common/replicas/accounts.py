@@ -54,7 +54,7 @@ replica_sectors = sa.Table(
     sa.Column("archived", sa.Boolean, nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on_stream(ACCOUNT_STREAM)

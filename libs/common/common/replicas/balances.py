@@ -29,7 +29,7 @@ replica_balances = sa.Table(
     sa.Column("available", sa.BigInteger, nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(CreditsGranted, CreditsReserved, CreditsDeducted, CreditsReleased, CreditsExpired)

@@ -23,7 +23,7 @@ replica_limits = sa.Table(
     sa.Column("limits", JSONB, nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(EntitlementsChanged)

@@ -19,7 +19,7 @@ replica_ai_models = sa.Table(
     sa.Column("said", JSONB, nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(ModelCatalogueChanged)

@@ -18,7 +18,7 @@ replica_rate_cards = sa.Table(
     sa.Column("card", JSONB, nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(RateCardPublished)

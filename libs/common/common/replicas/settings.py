@@ -66,7 +66,7 @@ TABLES = (
     replica_platform_settings,
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 def _row(event: Heard[Any], **key: object) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def reactions(live: LiveUpdates) -> Reactions:
     return heard
 
 
-notes = Reactions()
+notes = Reactions(of_replicas=True)
 
 
 def _operation(event: Heard[Any]) -> dict[str, Any]:

@@ -10,12 +10,21 @@ from gateway.notifications.jobs import SEND_NOTIFICATION
 from gateway.notifications.kinds import CONTRACTS, notice_of
 from gateway.notifications.views import keep, mail_to, notification_id_of
 
-notices = Reactions()
+kept = Reactions(of_replicas=True)
+mailed = Reactions()
 
 
-@notices.on(*CONTRACTS)
-async def tell(event: Heard[Any], tx: Transaction) -> None:
+@kept.on(*CONTRACTS)
+async def note(event: Heard[Any], tx: Transaction) -> None:
     if (notice := notice_of(event.data)) is not None:
         await keep(tx, event, notice)
+
+
+@mailed.on(*CONTRACTS)
+async def tell(event: Heard[Any], tx: Transaction) -> None:
+    if (notice := notice_of(event.data)) is not None:
         for user_id in await mail_to(tx, event, notice):
             await tx.defer(SEND_NOTIFICATION, notification_id=notification_id_of(event), user_id=user_id)
+
+
+notices = Reactions().include([kept, mailed])

@@ -45,7 +45,7 @@ speaks of some of the columns only, and the latest word on each counts, whicheve
 
 _PLACED = sa.select(replica_content).where(replica_content.c.site_id.is_not(None))
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(ContentGenerated)

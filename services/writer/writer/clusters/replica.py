@@ -25,7 +25,7 @@ replica_clusters = sa.Table(
     sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
 )
 
-reactions = Reactions()
+reactions = Reactions(of_replicas=True)
 
 
 @reactions.on(KeywordsClustered, ClustersChanged)

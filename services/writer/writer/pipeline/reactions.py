@@ -31,10 +31,17 @@ from writer.tasks.decisions import TASK
 from writer.tasks.events import Task
 from writer.tasks.requests import request_content
 
+kept = Reactions(of_replicas=True)
+
+
+@kept.on(PipelineRunCancelled)
+async def cancelled(event: Heard[PipelineRunCancelled], tx: Transaction) -> None:
+    await note_cancelled(tx, event.data.run_id)
+
 
 def reactions(steps: Mapping[Function, PaidStep], image_model: str) -> Reactions:
     """`image_model` makes the images; its price is what is reserved."""
-    table = Reactions()
+    table = Reactions().include([kept])
 
     @table.on(PipelineStageStarted)
     async def stage_started(event: Heard[PipelineStageStarted], tx: Transaction) -> None:
@@ -56,7 +63,6 @@ def reactions(steps: Mapping[Function, PaidStep], image_model: str) -> Reactions
 
     @table.on(PipelineRunCancelled)
     async def run_cancelled(event: Heard[PipelineRunCancelled], tx: Transaction) -> None:
-        await note_cancelled(tx, event.data.run_id)
         rows = await tx.all(
             sa.select(operation_rows.c.operation_id)
             .where(

@@ -39,6 +39,27 @@ async def test_reactions_run_in_the_order_they_were_included() -> None:
     assert notes == ["first SiteConnected", "second SiteConnected", "second SiteConnectionFailed"]
 
 
+async def test_of_what_is_known_only_replicas_keep_something_again() -> None:
+    notes: list[str] = []
+    replica, command = Reactions(of_replicas=True), Reactions()
+    replica.on(SiteConnected)(noting(notes, "row"))
+    replica.on_stream("integration")(noting(notes, "version"))
+    command.on(SiteConnected, SiteConnectionFailed)(noting(notes, "command"))
+    merged = Reactions().include([Reactions().include([command, replica])])
+    for event in (heard(CONNECTED), heard(FAILED), heard(Unknown())):
+        assert merged.keeps(event)
+        await merged.keep_again(event, NO_TRANSACTION)
+    assert notes == [
+        "version SiteConnected",
+        "row SiteConnected",
+        "version SiteConnectionFailed",
+        "version Unknown",
+    ]
+    assert not merged.keeps(heard(FAILED, "content-1"))
+    assert merged.replica_topics == ("igny8.publisher.events",)
+    assert Reactions().include([command]).replica_topics == ()
+
+
 async def test_a_follower_of_a_stream_sees_every_event_of_it_first() -> None:
     notes: list[str] = []
     reactions = Reactions()
