@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from common.api.conditional import etag
@@ -152,6 +153,18 @@ def _other_media_type(request: Request) -> bool:
     return kind != "application/json" and not kind.endswith("+json")
 
 
+def _methods(request: Request) -> str:
+    """Those of the request's path; Starlette names only those of its first route."""
+    there = [route for route in request.app.routes if isinstance(route, Route)]
+    found = {
+        method
+        for route in there
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Whatever goes wrong in a route ends in the standard envelope."""
 
@@ -191,10 +204,11 @@ def install_error_handlers(app: FastAPI) -> None:
         return failure(400, "VALIDATION_ERROR", f"{first[0]}: {first[1][0]}", errors=fields)
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> Response:
+    async def _http(request: Request, error: HTTPException) -> Response:
         other = "VALIDATION_ERROR" if error.status_code < 500 else "INTERNAL_ERROR"
         code = ERROR_CODES.get(error.status_code, other)
-        return failure(error.status_code, code, str(error.detail), headers=error.headers)
+        headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
+        return failure(error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, error: Exception) -> Response:
