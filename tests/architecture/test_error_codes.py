@@ -1,4 +1,7 @@
-"""Every error code that the code can answer is in the registry, the registry has no other, and a test meets each."""
+"""Every error code that the code can answer is in the registry, the registry has no other, and a test meets each.
+
+A code of an answer is met where a test compares the status and the code of what a real service has answered over HTTP.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -10,6 +13,15 @@ from common.api.errors import ERROR_CODES
 from tests.architecture.sources import COMMON, PACKAGES, REPOSITORY, Source, name_of, sources
 
 KNOWN = {each.code: each for each in codes.CODES}
+REAL = (
+    "integration/gateway",
+    "integration/planner",
+    "integration/writer",
+    "integration/billing",
+    "integration/publisher",
+    "e2e",
+)
+"""Tests that send requests to the app of a service, or to the running product; toys are in the others."""
 # Whose arguments of these numbers may be codes.
 CALLS = {
     "ApiError": (0,),
@@ -89,27 +101,68 @@ def met(source: Source, errors: dict[str, str]) -> set[str]:
         for call in source.calls
         if call.args and name_of(call.func).rpartition(".")[2] in ("then_refused", "raises")
     }
-    return (named & KNOWN.keys()) | {errors[name] for name in refused & errors.keys()}
+    return (named & NOT_ANSWERED) | {errors[name] for name in refused & errors.keys()}
+
+
+NOT_ANSWERED = {each.code for each in codes.CODES if each.status is None} | codes.INTERNAL.keys()
+
+
+def answered(source: Source) -> set[tuple[int, str]]:
+    """Statuses and codes that what a test asserts, is parametrised by or has as a constant names together.
+
+    Not those of an exception.
+    """
+    constants = [node for node in source.tree.body if isinstance(node, ast.Assign)]
+    asserted = [node.test for node in source.nodes if isinstance(node, ast.Assert)]
+    given = [call for call in source.calls if name_of(call.func) == "pytest.mark.parametrize"]
+    return {
+        pair
+        for whole in (*constants, *asserted, *given)
+        if not any(isinstance(node, ast.Attribute) and node.attr == "value" for node in ast.walk(whole))
+        for node in ast.walk(whole)
+        if isinstance(node, ast.Tuple)
+        for pair in pairs(node)
+    }
+
+
+def pairs(node: ast.Tuple) -> Iterator[tuple[int, str]]:
+    values = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+    for status in values:
+        for code in values:
+            if isinstance(status, int) and not isinstance(status, bool) and isinstance(code, str):
+                yield status, code
+
+
+def sources_of(*folders: str) -> list[Source]:
+    return [
+        source
+        for folder in folders
+        for source in sources(REPOSITORY / "tests" / folder)
+        if source.path.name.startswith("test_")
+    ]
 
 
 @pytest.mark.usefixtures("uncounted")  # a walk through all sources
-def test_every_code_is_met_by_a_test() -> None:
+def test_every_code_of_an_answer_is_met_on_one_of_a_service_with_its_status() -> None:
+    wanted = {(each.status, each.code) for each in codes.CODES if each.status is not None}
+    assert wanted - set().union(*(answered(source) for source in sources_of(*REAL))) == set()
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_every_other_code_is_met_by_a_test() -> None:
     errors = domain_errors()
-    tests = [
-        source
-        for level in ("unit", "integration", "e2e")
-        for source in sources(REPOSITORY / "tests" / level)
-        if source.path.name.startswith("test_")
-    ]
-    assert KNOWN.keys() - set().union(*(met(source, errors) for source in tests)) == set()
+    met_somewhere = set().union(*(met(source, errors) for source in sources_of("unit", "integration", "e2e")))
+    assert NOT_ANSWERED - met_somewhere == set()
 
 
 def test_no_code_is_answered_that_the_registry_does_not_know() -> None:
-    assert {code: where for code, where in written().items() if code not in KNOWN} == {}
+    known = KNOWN.keys() | codes.INTERNAL.keys()
+    assert {code: where for code, where in written().items() if code not in known} == {}
 
 
 def test_every_code_of_the_registry_occurs() -> None:
-    assert KNOWN.keys() - written().keys() == set()
+    assert (KNOWN.keys() | codes.INTERNAL.keys()) - written().keys() == set()
+    assert not KNOWN.keys() & codes.INTERNAL.keys()
 
 
 def test_each_code_stands_once_with_a_meaning_and_a_remedy() -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from typing import LiteralString
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import httpx
@@ -347,6 +347,15 @@ def changed(tenant: Tenant, statement: LiteralString) -> None:
         assert connection.execute(statement + where, (tenant.account_id,)).rowcount == 1
 
 
+@contextmanager
+def without_industries(owner: "psycopg.Connection[Any]") -> Iterator[None]:
+    owner.execute("ALTER TABLE industries RENAME TO industries_elsewhere")
+    try:
+        yield
+    finally:
+        owner.execute("ALTER TABLE industries_elsewhere RENAME TO industries")
+
+
 class TestEveryAnswer:
     @pytest.mark.parametrize("path", ["/api/v1/account/", "/api/v1/nowhere/", "/api/docs", "/nowhere"])
     async def test_has_the_security_headers(self, tenant: Tenant, path: str) -> None:
@@ -361,3 +370,12 @@ class TestEveryAnswer:
         async with tenant.client() as client:
             assert (await client.get("/api/v1/auth/me/")).headers["cache-control"] == "no-store"
             assert (await client.get("/api/v1/account/")).headers["cache-control"] == "private, no-cache"
+
+    async def test_says_a_fault_of_ours_and_nothing_of_what_it_was(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        with psycopg.connect(gateway.urls.owner, autocommit=True) as owner, without_industries(owner):
+            async with tenant.client() as client:
+                answer = await client.get("/api/v1/account/industries/")
+        assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
+        assert "industries" not in answer.text

@@ -215,6 +215,7 @@ class Parts:
         sites: tuple[UUID, ...] | None = None,
         if_match: str | None = None,
         key: str | None = None,
+        content_type: str | None = None,
         **query: Any,
     ) -> httpx.Response:
         """As a member with that role; `sites` None: of the whole account."""
@@ -231,6 +232,8 @@ class Parts:
             headers["If-Match"] = if_match
         if key is not None:
             headers["Idempotency-Key"] = key
+        if content_type is not None:
+            headers["Content-Type"] = content_type
         return await self.client.request(method, path, json=body, params=query, headers=headers)
 
 

@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,6 @@ CODES: tuple[ErrorCode, ...] = (
         "The path exists, but not with this method.",
         "See the API description; the `Allow` header names the methods there are.",
     ),
-    ErrorCode("CONFLICT", 409, "It contradicts what is there.", "Read it again and decide anew."),
     ErrorCode("SLUG_TAKEN", 409, "Another one has this slug.", "Choose another, or leave it out."),
     ErrorCode(
         "EMAIL_TAKEN", 409, "An account with this e-mail exists.", "Sign in, or reset the password."
@@ -172,24 +172,6 @@ CODES: tuple[ErrorCode, ...] = (
         409,
         "The export is not complete, could not be made or has expired.",
         "Wait for its task, or ask for another one by `POST account/export/`.",
-    ),
-    ErrorCode(
-        "OPERATION_UNKNOWN",
-        409,
-        "There is no reservation of that operation to settle.",
-        "Write to support with the request id.",
-    ),
-    ErrorCode(
-        "RATE_CARD_PUBLISHED",
-        409,
-        "A rate card that was published does not change.",
-        "Publish a new one with a later start.",
-    ),
-    ErrorCode(
-        "RATE_CARD_OUTDATED",
-        409,
-        "A newer rate card was published in the meantime.",
-        "Read the newest and start from it.",
     ),
     ErrorCode(
         "REQUEST_IN_PROGRESS",
@@ -314,6 +296,13 @@ CODES: tuple[ErrorCode, ...] = (
     ),
 )  # fmt: skip
 
+INTERNAL: Mapping[str, str] = {
+    "OPERATION_UNKNOWN": "A message came before the one that it answers, and waits for it.",
+    "RATE_CARD_PUBLISHED": "A start found the first rate card published with other prices, and left it.",
+    "RATE_CARD_OUTDATED": "A start found a newer rate card than the first one, and left it.",
+}
+"""Codes of refusals that no request meets."""
+
 
 def page() -> str:
     """The documentation page."""
@@ -340,6 +329,16 @@ def page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{each.code}` | {each.meaning} | {each.remedy} |" for each in CODES if not each.status]
+    lines += [
+        "",
+        "## In no answer",
+        "",
+        "Refusals that the services meet among themselves; no request does.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in INTERNAL.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from common.eventsourcing.event import Event, EventTypes
@@ -14,8 +14,8 @@ C = TypeVar("C")
 class DomainError(Exception):
     """A rule was broken. Subclasses are named after the rule; `code`, `status` and `details` reach the API as they are."""
 
-    code = "CONFLICT"
-    status = 409
+    code: ClassVar[str]
+    status: ClassVar[int] = 409
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)

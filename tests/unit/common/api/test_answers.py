@@ -24,6 +24,7 @@ class TooMany(DomainError):
 
 
 class NothingThere(DomainError):
+    code = "NOTHING_THERE"
     status = 404
 
 
@@ -91,7 +92,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("forbidden", 403, "FORBIDDEN"),
         ("nobody", 401, "UNAUTHORIZED"),
         ("domain", 409, "TOO_MANY"),
-        ("absent", 404, "CONFLICT"),
+        ("absent", 404, "NOTHING_THERE"),
         ("credits", 402, "INSUFFICIENT_CREDITS"),
         ("bug", 500, "INTERNAL_ERROR"),
         ("shut down", 503, "SERVICE_UNAVAILABLE"),

@@ -22,6 +22,7 @@ class SeatTaken(DomainError):
 
 
 class NoSuchSeat(DomainError):
+    code = "NO_SUCH_SEAT"
     status = 404
 
 
