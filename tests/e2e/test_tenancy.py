@@ -21,15 +21,14 @@ from igny8_local.demo.client import Client
 from psycopg import sql
 
 from tests.e2e.conftest import Shared
-from tests.parts.ports import wait_for
 from tests.support.product import few_keywords
+from tests.support.tenants import SETTINGS, headers_of, known_of, signed_in
 from tests.support.walk import (
     CannotFill,
     Known,
     Operation,
     fill,
     foreign_requests,
-    learn,
     operations,
     uuids,
 )
@@ -65,13 +64,6 @@ NAME_NOTHING = {
     "POST /api/v1/system/settings/integrations/runware/test_runware/",
 }
 """Whatever is sent there, it can name no object of anybody else."""
-SETTINGS = {
-    "/api/v1/system/prompts/": {"prompt_type": "clustering", "prompt_value": "Group {keywords}."},
-    "/api/v1/system/author-profiles/": {"name": "Ada"},
-    "/api/v1/system/strategies/": {"name": "Comparisons"},
-}
-"""What nobody has who has not asked for it."""
-EXPORTS = "/api/v1/account/export/"
 
 
 @pytest.fixture(scope="module")
@@ -110,70 +102,24 @@ def other(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def as_them(shared: Shared) -> Iterator[httpx.Client]:
-    with signed_in(shared, shared.client) as http:
+    with signed_in(shared.product, headers_of(shared.client)) as http:
         yield http
 
 
 @pytest.fixture(scope="module")
 def as_me(shared: Shared, other: Client) -> Iterator[httpx.Client]:
-    with signed_in(shared, other) as http:
+    with signed_in(shared.product, headers_of(other)) as http:
         yield http
-
-
-def signed_in(shared: Shared, client: Client) -> httpx.Client:
-    """Takes the document's paths as they are."""
-    authorization = client._http.headers["Authorization"]
-    return httpx.Client(
-        base_url=shared.product.url, headers={"Authorization": authorization}, timeout=30, trust_env=False
-    )
-
-
-def known_of(shared: Shared, http: httpx.Client, document: dict[str, Any]) -> Known:
-    """What a tenant sees in its lists, and the objects that only their id leads to."""
-    account = http.get("/api/v1/account/").json()["data"]["id"]
-    # What no run makes.
-    made = {"name": "Importer", "scopes": ["read"]}
-    assert http.post("/api/v1/auth/api-keys/", json=made).status_code == 201
-    invited = {"email": f"{uuid4().hex}@example.com", "role": "editor"}
-    assert http.post("/api/v1/account/invitations/", json=invited).status_code == 201
-    product = shared.product
-    for path, body in SETTINGS.items():
-        if not http.get(path).json()["data"]["results"]:
-            assert http.post(path, json=body).status_code == 201
-    exported = http.post(EXPORTS).json()["data"]["task_id"]
-    wait_for(
-        lambda: http.get(f"{EXPORTS}{exported}/").json()["data"]["status"] == "completed",
-        what="the export is complete",
-    )
-    tracked = http.get("/api/v1/account/", headers={"X-Track-Resources": "1"})
-    unlisted = {
-        "/api/v1/system/request-metrics/": tracked.headers["X-Resource-Tracking-Id"],
-        "/api/v1/planner/imports/": product.scalar(
-            "planner", "SELECT import_id FROM imports WHERE account_id = %s", account
-        ),
-        "/api/v1/system/settings/task_progress/": product.scalar(
-            "writer", "SELECT operation_id FROM operations WHERE account_id = %s", account
-        ),
-    }
-    known = learn(http, document, {path: str(id) for path, id in unlisted.items()})
-    known.all.add(account)
-    known.by_name["object_id"] = known.by_name["keyword_id"]
-    known.by_name["keyword_cluster"] = known.by_name["cluster_id"]
-    known.by_name["active_site"] = known.by_name["site_id"]
-    known.by_name["active_sector"] = known.by_name["default_sector"] = known.by_name["sector_id"]
-    # An image that has been made is no longer among the prompts that wait.
-    known.by_path["/api/v1/writer/image-prompts/"] = known.by_name["image_id"]
-    return known
 
 
 @pytest.fixture(scope="module")
 def theirs(shared: Shared, as_them: httpx.Client, document: dict[str, Any]) -> Known:
-    return known_of(shared, as_them, document)
+    return known_of(shared.product, as_them, document)
 
 
 @pytest.fixture(scope="module")
 def mine(shared: Shared, as_me: httpx.Client, document: dict[str, Any]) -> Known:
-    return known_of(shared, as_me, document)
+    return known_of(shared.product, as_me, document)
 
 
 def pages_of(shared: Shared, client: Client) -> dict[str, str]:

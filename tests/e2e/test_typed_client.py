@@ -23,19 +23,14 @@ from pydantic import BaseModel
 
 from tests.e2e.conftest import Shared
 from tests.parts.ports import wait_for
-from tests.support.command import igny8
+from tests.support.tenants import PASSWORD, some_email, staff_headers
 from tests.support.walk import Operation, operations
 
 P = ParamSpec("P")
-PASSWORD = "Correct-Horse-7"
 AREAS = ("auth", "account", "system", "events", "notifications", "dashboard", "search", "admin")
 ELSEWHERE = ("/api/v1/account/export/", "/api/v1/account/erase/")
 """They take an account out of use, and have tests of their own."""
 NOBODY = UUID("00000000-0000-7000-8000-0000000000aa")
-
-
-def some_email() -> str:
-    return f"{uuid4().hex}@example.com"
 
 
 class Walked(httpx.BaseTransport):
@@ -120,17 +115,9 @@ def runner(stage: Stage) -> Client:
 
 @pytest.fixture(scope="module")
 def staff(stage: Stage, shared: Shared) -> Client:
-    person, made, email = stage.tenant("Staff")
-    added = igny8("staff", "add", email, "--data-dir", shared.product.stack.layout.data_dir)
-    assert added.returncode == 0, added.stderr
-    client = stage.client(act_as=str(made.account_id))
-    client.sign_in(made.access, made.refresh)
-    person.close()
-
-    def known() -> bool:
-        return client.request("GET", "admin/ai-models/").status_code == 200
-
-    wait_for(known, what="the gateway knows of its staff")
+    headers = staff_headers(shared.product)
+    client = stage.client(act_as=headers["X-Act-As-Account"])
+    client.sign_in(headers["Authorization"].removeprefix("Bearer "))
     return client
 
 

@@ -66,11 +66,16 @@ class Request:
     body: Json = None
     field: str | None = None
 
-    def send(self, http: httpx.Client) -> httpx.Response:
+    @property
+    def content(self) -> dict[str, Json]:
+        """What the clients of httpx take it as."""
         described = self.operation.body
         if described and described[0].startswith("multipart/"):
-            return http.request(self.operation.method, self.path, data=self.body, files={"file": FILE})
-        return http.request(self.operation.method, self.path, json=self.body)
+            return {"data": self.body, "files": {"file": FILE}}
+        return {"json": self.body}
+
+    def send(self, http: httpx.Client, **options: Any) -> httpx.Response:
+        return http.request(self.operation.method, self.path, **self.content, **options)
 
     def __str__(self) -> str:
         return f"{self.operation} with {sorted(self.names)}: {self.body}"
@@ -83,8 +88,12 @@ def operations(document: Mapping[str, Json]) -> Iterator[Operation]:
                 yield Operation(method, path, methods[method])
 
 
-def learn(http: httpx.Client, document: Mapping[str, Json], unlisted: Mapping[str, str]) -> Known:
+def learn(
+    http: httpx.Client, document: Mapping[str, Json], unlisted: Mapping[str, str], *, which: int = 0
+) -> Known:
     """A tenant's ids as its lists show them; `unlisted` gives those below paths that cannot be listed.
+
+    Of several in a list, the one with the index `which` stands for all.
 
     Field names follow the paths' parameters: `…/keywords/{keyword_id}/` fills `keyword_id` and `keyword_ids`.
     """
@@ -98,7 +107,7 @@ def learn(http: httpx.Client, document: Mapping[str, Json], unlisted: Mapping[st
                 ids = [str(each.get("id", each.get(name))) for each in results]
                 if not ids:
                     continue
-                known.by_path[prefix] = ids[0]
+                known.by_path[prefix] = ids[which % len(ids)]
                 known.all.update(ids)
             if prefix in known.by_path and prefix not in unlisted:
                 known.by_name.setdefault(name, known.by_path[prefix])
@@ -135,6 +144,12 @@ def foreign_requests(
         yield replace(_request(operation, document, fill(operation.path, mine), ids, theirs), field=only)
     if len(parameters) + len(fields) > 1:
         yield _request(operation, document, fill(operation.path, theirs), _ids(theirs, fields), theirs)
+
+
+def own_request(operation: Operation, document: Mapping[str, Json], known: Known) -> Request:
+    """One that names what is there, and says no more than it has to."""
+    required = [name for name, needed in _id_fields(operation, document).items() if needed]
+    return _request(operation, document, fill(operation.path, known), _ids(known, required), known)
 
 
 def _request(
