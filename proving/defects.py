@@ -1021,7 +1021,7 @@ DEFECTS: tuple[Defect, ...] = (
         "what came of a request that broke off takes its key for a day",
         f"{_COMMON}/api/idempotency.py",
         "            raise ClientDisconnect\n",
-        '            return b"".join(chunks)\n',
+        '            return b"".join(chunks), True\n',
         f"{_KIT}/test_idempotency.py::test_a_request_that_broke_off_in_its_body_leaves_its_key_alone",
     ),
     Defect(

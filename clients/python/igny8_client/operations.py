@@ -2774,56 +2774,43 @@ class Auth:
             Call("POST", "auth/change-password/", body=body, idempotency_key=idempotency_key)
         )
 
-    def invitations_accept(self, body: m.AcceptIn, *, idempotency_key: str | None = None) -> m.AcceptedOut:
+    def invitations_accept(self, body: m.AcceptIn) -> m.AcceptedOut:
         """Accept an invitation with the mailed token.
 
         Makes a user of the account, and signs it in.
         """
-        return self._connection.one(
-            Call("POST", "auth/invitations/accept/", body=body, idempotency_key=idempotency_key),
-            m.AcceptedOut,
-        )
+        return self._connection.one(Call("POST", "auth/invitations/accept/", body=body), m.AcceptedOut)
 
-    def login(self, body: m.LoginIn, *, idempotency_key: str | None = None) -> m.TokensOut:
+    def login(self, body: m.LoginIn) -> m.TokensOut:
         """Sign in."""
-        return self._connection.one(
-            Call("POST", "auth/login/", body=body, idempotency_key=idempotency_key), m.TokensOut
-        )
+        return self._connection.one(Call("POST", "auth/login/", body=body), m.TokensOut)
 
     def logout_all(self, *, idempotency_key: str | None = None) -> None:
         """End all my sessions, on every device."""
         return self._connection.none(Call("POST", "auth/logout-all/", idempotency_key=idempotency_key))
 
-    def logout(self, body: m.RefreshIn | None = None, *, idempotency_key: str | None = None) -> None:
+    def logout(self, body: m.RefreshIn | None = None) -> None:
         """End the session of a refresh token."""
-        return self._connection.none(Call("POST", "auth/logout/", body=body, idempotency_key=idempotency_key))
+        return self._connection.none(Call("POST", "auth/logout/", body=body))
 
-    def password_reset(self, body: m.UsersResetIn, *, idempotency_key: str | None = None) -> None:
+    def password_reset(self, body: m.UsersResetIn) -> None:
         """Have a link to a new password mailed.
 
         The same answer, after the same work, whether the e-mail is registered or not.
         """
-        return self._connection.none(
-            Call("POST", "auth/password-reset/", body=body, idempotency_key=idempotency_key)
-        )
+        return self._connection.none(Call("POST", "auth/password-reset/", body=body))
 
-    def password_reset_confirm(self, body: m.ResetConfirmIn, *, idempotency_key: str | None = None) -> None:
+    def password_reset_confirm(self, body: m.ResetConfirmIn) -> None:
         """Choose a new password with the mailed token; all sessions end."""
-        return self._connection.none(
-            Call("POST", "auth/password-reset/confirm/", body=body, idempotency_key=idempotency_key)
-        )
+        return self._connection.none(Call("POST", "auth/password-reset/confirm/", body=body))
 
-    def refresh(self, body: m.RefreshIn | None = None, *, idempotency_key: str | None = None) -> m.TokensOut:
+    def refresh(self, body: m.RefreshIn | None = None) -> m.TokensOut:
         """Get the next pair of tokens."""
-        return self._connection.one(
-            Call("POST", "auth/refresh/", body=body, idempotency_key=idempotency_key), m.TokensOut
-        )
+        return self._connection.one(Call("POST", "auth/refresh/", body=body), m.TokensOut)
 
-    def register(self, body: m.RegisterIn, *, idempotency_key: str | None = None) -> m.RegisteredOut:
+    def register(self, body: m.RegisterIn) -> m.RegisteredOut:
         """Open an account."""
-        return self._connection.one(
-            Call("POST", "auth/register/", body=body, idempotency_key=idempotency_key), m.RegisteredOut
-        )
+        return self._connection.one(Call("POST", "auth/register/", body=body), m.RegisteredOut)
 
 
 class Automation:

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.api.idempotency import LONGEST_KEY
 
+from gateway.edge.routes import is_public
 from gateway.edge.waiting import LONGEST_WAIT_SECONDS
 
 JSON = dict[str, Any]
@@ -32,7 +33,7 @@ FIELDS: JSON = {
 _REQUEST_ID = _header("X-Request-ID", "Names this request in answers, logs and events.", "order-4711-a")
 _IDEMPOTENCY_KEY = _header(
     "Idempotency-Key",
-    "The same request with the same key has one effect and one answer for 24 hours.",
+    "The same request with the same key has one effect and one answer for 24 hours; of a file above 1 MB, one effect.",
     "order-4711",
 )
 _IF_MATCH = _header("If-Match", "Change it only at this version; else 412.", '"3"')
@@ -67,10 +68,10 @@ _RETRY_AFTER: JSON = {"Retry-After": _answered("Seconds to wait, with 429 and 50
 
 def add_conventions(document: JSON) -> None:
     """Add the parameters and the answers' headers to every operation of a document."""
-    for method, operation in _operations(document):
+    for method, path, operation in _operations(document):
         parameters = operation.setdefault("parameters", [])
         given = {(each["in"], each["name"].lower()) for each in parameters}
-        for parameter in _parameters(method, operation):
+        for parameter in _parameters(method, path, operation):
             if (parameter["in"], parameter["name"].lower()) not in given:
                 parameters.append(dict(parameter))
         for status, answer in operation["responses"].items():
@@ -96,13 +97,13 @@ def _add_waiting(responses: JSON) -> None:
     accepted["schema"] = {"anyOf": [accepted["schema"], shown]}
 
 
-def _parameters(method: str, operation: JSON) -> Iterator[JSON]:
+def _parameters(method: str, path: str, operation: JSON) -> Iterator[JSON]:
     yield _REQUEST_ID
     yield _TRACK
     if method == "get" and _is_json(operation):
         yield FIELDS
         yield _IF_NONE_MATCH
-    if method == "post":
+    if method == "post" and not is_public("POST", path):
         yield _IDEMPOTENCY_KEY
     if method in ("put", "patch", "delete"):
         yield _IF_MATCH
@@ -119,8 +120,8 @@ def _is_json(operation: JSON) -> bool:
     return "application/json" in operation["responses"].get("200", {}).get("content", {})
 
 
-def _operations(document: JSON) -> Iterator[tuple[str, JSON]]:
-    for item in document["paths"].values():
+def _operations(document: JSON) -> Iterator[tuple[str, str, JSON]]:
+    for path, item in document["paths"].items():
         for method, operation in item.items():
             if isinstance(operation, dict) and "responses" in operation:
-                yield method, operation
+                yield method, path, operation

@@ -45,6 +45,27 @@ async def test_the_answer_is_replayed_with_its_headers(api: ToyApi) -> None:
     assert second.headers["idempotency-replayed"] == "true"
 
 
+async def test_a_file_up_to_a_megabyte_is_as_any_body(api: ToyApi) -> None:
+    """Clients part the fields of a form by a line that is another one each time."""
+    account = new_id()
+    first, second = [await api.upload(account, b"one,two\n", "k") for _ in range(2)]
+    assert first.request.headers["content-type"] != second.request.headers["content-type"]
+    assert (second.status_code, second.content) == (first.status_code, first.content)
+    assert second.headers["idempotency-replayed"] == "true"
+    assert list(api.temper.began.values()) == [1]
+    other = await api.upload(account, b"one,three\n", "k")
+    assert (other.status_code, other.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_a_larger_file_comes_whole_and_is_the_same_by_its_content(api: ToyApi) -> None:
+    account, body = new_id(), b"x" * (LARGEST_BODY * 3)
+    first, second = [await api.upload(account, body, "k") for _ in range(2)]
+    assert first.json()["data"]["bytes"] == len(body)
+    assert second.json()["data"] == first.json()["data"]
+    assert "idempotency-replayed" not in second.headers
+    assert list(api.temper.began.values()) == [2]
+
+
 async def test_without_a_key_each_request_has_its_effect(api: ToyApi, toy_urls: ServiceUrls) -> None:
     account = new_id()
     for _ in range(2):

@@ -15,6 +15,7 @@ from common.api.caller import Caller
 from common.api.envelope import answer
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.api.uploads import file_of, read_form
 from common.auth.identity import HEADER, Identity, IdentitySigner, IdentityVerifier
 from common.auth.permissions import Routes
 from common.database import Database, Transaction
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from tests.support import toy
 
 router = APIRouter(prefix="/api/v1/toy", tags=["toy"])
+LARGEST_FILE = 10_000_000
 ROUTES = Routes("path GET POST PUT/PATCH DELETE\ntoy/ read write write write")
 
 
@@ -60,6 +62,16 @@ async def make(body: Counting, caller: Caller, runtime: Runtime) -> Response:
     if temper.crash:
         raise RuntimeError("between the work and its answer")
     return answer({"id": counter, "number": number}, status=201, headers={"Location": f"/{counter}/"})
+
+
+@router.post("/files/")
+async def take(caller: Caller, runtime: Runtime, request: Request) -> Response:
+    temper: Temper = runtime.extras["temper"]
+    form = await read_form(request, LARGEST_FILE)
+    body = await file_of(form).read()
+    counter = caller.new_id(f"file {len(body)}")
+    temper.began[str(counter)] += 1
+    return answer({"id": counter, "bytes": len(body)}, status=201)
 
 
 @router.get("/counters/")
@@ -136,6 +148,10 @@ class ToyApi:
     async def post(self, account: UUID, body: Any, key: str | None = None, **identity: Any) -> httpx.Response:
         headers = self.identity(account, **identity) | ({"Idempotency-Key": key} if key else {})
         return await self.client.post("/counters/", json=body, headers=headers)
+
+    async def upload(self, account: UUID, body: bytes, key: str) -> httpx.Response:
+        headers = self.identity(account) | {"Idempotency-Key": key}
+        return await self.client.post("/files/", files={"file": ("a.csv", body)}, headers=headers)
 
     async def get(self, account: UUID, path: str, **query: Any) -> httpx.Response:
         return await self.client.get(path, params=query, headers=self.identity(account))

@@ -81,13 +81,16 @@ class TestImport:
             fact for fact in (await planner.facts(tenant))[len(before) :] if "keywords-" in fact.stream
         ]
 
-    async def test_under_one_key_each_file_is_imported_once(self, planner: Parts, tenant: Tenant) -> None:
-        files = (b"Keyword\na\n", b"Keyword\nb\n", b"Keyword\na\n")
-        accepted = [await upload(planner, tenant, file, key="monday") for file in files]
-        one, other, again = (answer.json()["data"]["task_id"] for answer in accepted)
-        assert (one == again, one == other) == (True, False)
+    async def test_under_one_key_a_file_is_imported_once_and_no_other(
+        self, planner: Parts, tenant: Tenant
+    ) -> None:
+        first, again = [await upload(planner, tenant, b"Keyword\na\n", key="monday") for _ in range(2)]
+        assert first.json()["data"]["task_id"] == again.json()["data"]["task_id"]
+        assert again.headers["Idempotency-Replayed"] == "true"
+        other = await upload(planner, tenant, b"Keyword\nb\n", key="monday")
+        assert (other.status_code, other.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
         await planner.work()
-        assert await count(planner, tenant) == 2
+        assert await count(planner, tenant) == 1
 
     async def test_lists_bad_rows_beside_the_good_ones(self, planner: Parts, tenant: Tenant) -> None:
         body = b"Keyword,Volume,Difficulty\ngood,100,20\nbad,many,20\n,5,5\nGOOD,1,1\n"

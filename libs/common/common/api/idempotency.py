@@ -2,11 +2,13 @@
 
 A key's row is taken before the route runs and filled with the answer after it. Its lock lasts for seconds and is renewed
 while the route runs. After those seconds, where a process died in between, the request may run again, and the ids it
-makes are the same (`CallerOf.new_id`), so that its commands find what they already did.
+makes are the same (`CallerOf.new_id`), so that its commands find what they already did. Where nobody is signed in there
+are no keys: the gateway leaves them out, for two strangers' must not meet, and what answers them may hold tokens.
 """
 
 import asyncio
 import hashlib
+import re
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -24,9 +26,10 @@ from common.auth.identity import InvalidIdentity
 from common.database import Database, Row
 
 LARGEST_BODY = 1_000_000
-"""Larger bodies (imports) are streamed; they are idempotent by their content instead."""
+"""Larger files are streamed; they are idempotent by their content instead."""
 LOCKED_SECONDS, RENEWED_SECONDS = 10.0, 3.0
 LONGEST_KEY = 200
+_BOUNDARY = re.compile(rb'boundary="?([^";,]+)')
 
 
 class IdempotencyMiddleware:
@@ -42,10 +45,6 @@ class IdempotencyMiddleware:
         if scope["type"] != "http" or scope["method"] != "POST" or not key:
             await self._app(scope, receive, send)
             return
-        if headers.get(b"content-type", b"").startswith(b"multipart/"):
-            scope[REPEATABLE] = key  # the route adds what the file is
-            await self._app(scope, receive, send)
-            return
         runtime: RuntimeOf = self._state.runtime
         try:
             identity = await identity_of(scope, runtime.verifier)
@@ -59,18 +58,24 @@ class IdempotencyMiddleware:
                 400, "VALIDATION_ERROR", f"Idempotency-Key: at most {LONGEST_KEY} characters", errors={}
             )(scope, receive, send)
             return
+        kind = headers.get(b"content-type", b"")
         try:
-            body = await _read(receive)
+            body, whole = await _read(receive)
         except ClientDisconnect:
             return  # nobody waits for an answer, and its key stays free for the whole request
-        if body is None:
+        if not whole and kind.startswith(b"multipart/"):
+            scope[REPEATABLE] = key  # the route adds what the file is
+            await self._app(scope, _after(body, receive), send)
+            return
+        if not whole:
             await failure(413, "BODY_TOO_LARGE", f"With an Idempotency-Key at most {LARGEST_BODY} bytes.")(
                 scope, receive, send
             )
             return
         # Whoever repeats it is part of what is repeated: an answer is not for another member, who may be allowed less.
         caller = identity.user_id or identity.api_key_id
-        fingerprint = hashlib.sha256(f"{scope['path']}\n{caller}\n".encode() + body).hexdigest()
+        asked = f"{scope['path']}\n{caller}\n".encode() + _content(body, kind)
+        fingerprint = hashlib.sha256(asked).hexdigest()
         replayed = _Replayed(scope, body, receive, send, self._app)
         await self._once(runtime, identity.account_id, key, fingerprint, replayed)
 
@@ -182,8 +187,11 @@ class _Replayed:
         await failure(status, code, message)(self._scope, self._receive, self._send)
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than may be kept. Raises ClientDisconnect where the rest will not come."""
+async def _read(receive: Receive) -> tuple[bytes, bool]:
+    """The body, and whether that is the whole of it: of one that is larger than may be kept, what has come so far.
+
+    Raises ClientDisconnect where the rest will not come.
+    """
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -192,8 +200,24 @@ async def _read(receive: Receive) -> bytes | None:
             raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > LARGEST_BODY:
-            return None
         chunks.append(chunk)
+        if size > LARGEST_BODY:
+            return b"".join(chunks), False
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return b"".join(chunks), True
+
+
+def _after(begun: bytes, rest: Receive) -> Receive:
+    """A body of which a part has been read already."""
+    heard: list[Message] = [{"type": "http.request", "body": begun, "more_body": True}]
+
+    async def receive() -> Message:
+        return heard.pop() if heard else await rest()
+
+    return receive
+
+
+def _content(body: bytes, kind: bytes) -> bytes:
+    """What a body says: clients part the fields of a form by a line that they make up anew each time."""
+    boundary = _BOUNDARY.search(kind) if kind.startswith(b"multipart/") else None
+    return body.replace(b"--" + boundary[1], b"--") if boundary else body

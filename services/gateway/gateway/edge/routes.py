@@ -43,6 +43,11 @@ def route(method: str, path: str) -> Route:
     return Route(None, slashed, public)
 
 
+def is_public(method: str, path: str) -> bool:
+    """Whether a route needs nobody. Whoever asks is anybody there: an Idempotency-Key of theirs counts for nothing."""
+    return route(method, path).public is not None
+
+
 def parse_upstreams(text: str) -> Mapping[str, str]:
     """`planner=http://…,writer=…` → base URLs without a last slash. Raises ValueError."""
     upstreams: dict[str, str] = {}
