@@ -51,7 +51,7 @@ SIGN_OUT = {
 """Would end the session of the one who asks, where it fits by chance."""
 MODULES = "PATCH /api/v1/account/modules/"
 STAFF = "/api/v1/admin/"
-TURNS = 4
+TURNS, LAST = 4, 3
 """Requests that take something away come after those that ask for it, and what staff change for everybody at the end."""
 OWN_TOKEN = {f"POST /api/v1/auth/{name}/" for name in ("login", "refresh", "logout")}
 """401 is what these answer to a body."""
@@ -60,6 +60,8 @@ SUCCEEDING = 60
 REFUSED = frozenset((401, 403, 404))
 """What comes before a route looks at a request."""
 SECONDS = 30.0
+QUIET_SECONDS = 600.0
+"""For the work that some thousand requests have begun."""
 AT_ONCE = 12
 """Requests on their way: the product works on some while the next ones are made up, and slow ones hold up nobody."""
 
@@ -132,6 +134,7 @@ def ask(
     url: str,
     tenant: Asker,
     staff: Asker,
+    before_staff: Callable[[], None],
     *,
     cases: int,
     seed: int,
@@ -150,6 +153,8 @@ def ask(
     senders = {id(asker): _Sender(url, asker.headers) for asker in (tenant, staff)}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for turn in range(TURNS):
+            if turn == LAST:
+                before_staff()  # else what still runs would go on with their keys and prices
             # Requests are made up one after another, so that a seed gives the same ones; answers come as they do.
             waiting: set[Future[Answered]] = set()
             for operation, asker in askers:
@@ -169,7 +174,7 @@ def _name(operation: Any) -> str:
 
 def _turn(name: str) -> int:
     if STAFF in name:
-        return 3
+        return LAST
     if not (name == MODULES or name.startswith("DELETE ") or _in_bulk(name)):
         return 0
     return 2 if "/account/" in name else 1  # without its site nothing else would be found
@@ -280,7 +285,15 @@ def ask_product(running: Product, client: Client, *, cases: int, seed: int, say:
         kept = learn(http, {**document, "paths": for_staff}, {})
     kept.by_name["account"] = staff["X-Act-As-Account"]
     askers = Asker(tenant, known, in_bulk, spare), Asker(staff, kept, kept, kept)
-    return ask(document, running.url, *askers, cases=cases, seed=seed, say=say)
+    return ask(
+        document,
+        running.url,
+        *askers,
+        lambda: running.quiet(QUIET_SECONDS),
+        cases=cases,
+        seed=seed,
+        say=say,
+    )
 
 
 async def prove(size: int, seed: int, say: Say) -> Proved:

@@ -92,7 +92,7 @@ class Product:
 
         return str(wait_for(tokens, what=f"a mail to {address}")[0])
 
-    def quiet(self) -> None:
+    def quiet(self, deadline: float = 90) -> None:
         """Wait until nothing is on its way: outboxes empty, everything heard, no job waiting, no letter open."""
 
         def moving() -> list[str]:
@@ -105,7 +105,9 @@ class Product:
 
         # Twice: an event that was between two services during the first look has arrived by the second.
         try:
-            wait_for(lambda: not moving() and not moving(), 90, what="everything has been heard and done")
+            wait_for(
+                lambda: not moving() and not moving(), deadline, what="everything has been heard and done"
+            )
         except DeadlineMissed as missed:
             raise DeadlineMissed(f"{missed}: {moving()}") from None
 
