@@ -102,7 +102,7 @@ def _commands(*, first: bool) -> list[WalletCommand]:
     items = (OperationItem(item_id=item, charge=most),)
     usage = Usage(provider="local", model="local", calls=1, input_tokens=900, output_tokens=1_200)
     return [
-        ReserveCredits(operation, "generate_content", items, DEFAULT_CARD, end, origin),
+        ReserveCredits(operation, "generate_content", items, DEFAULT_CARD, end, origin, "2100-01", None),
         SettleItem(operation, item, used, usage, {DEFAULT_CARD.version: DEFAULT_CARD}),
     ]
 

@@ -93,7 +93,8 @@ FAIR_PRICE = Promise(
 )
 WITHIN_PLAN = Promise(
     "Credits",
-    "Of users, sites and keywords an account makes as many as its plan allows, however many are asked for at once.",
+    "Of users, sites, keywords and what a month allows an account makes as many as its plan allows, however many are asked"
+    " for at once.",
 )
 RUNS = Promise("Pipelines", "A run counts each item and each price once, in whatever order it hears of them.")
 PAID_ONCE = Promise("AI", "A provider is paid once for a finished step, whatever crashes afterwards.")
@@ -1170,6 +1171,24 @@ DEFECTS: tuple[Defect, ...] = (
         "fit, limit = len(new), None",
         "tests/integration/planner/test_planner_limits.py"
         "::test_an_import_brings_what_there_is_room_for_and_names_the_rest",
+    ),
+    Defect(
+        "month-without-what-runs",
+        WITHIN_PLAN,
+        "what running operations may yet come to is left out of what a month has used",
+        "services/billing/billing/wallets/decisions.py",
+        "used=moved(used, asked) if counts else None,",
+        "used=used if counts else None,",
+        "tests/unit/billing/test_monthly_use.py::TestReserving::test_the_most_that_its_items_come_to_counts",
+    ),
+    Defect(
+        "failed-work-counted",
+        WITHIN_PLAN,
+        "what failed takes its part of the month all the same",
+        "services/billing/billing/wallets/decisions.py",
+        'used=used_after(wallet, reservation, reservation.open if reason == "expired" else items),',
+        'used=used_after(wallet, reservation, reservation.open if reason == "expired" else ()),',
+        "tests/unit/billing/test_monthly_use.py::TestEnding::test_what_failed_counts_nothing",
     ),
     Defect(
         "run-outcome-counted-twice",

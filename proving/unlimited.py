@@ -12,8 +12,8 @@ from tests.support.command import igny8
 from tests.support.product import Product
 
 PLAN = "unlimited"
-HOLD = ("gateway", "planner")
-"""The services that hold limits."""
+HOLD = ("gateway", "planner", "writer")
+"""The services that hear of limits, beside billing."""
 
 
 def lift_limits(stack: Product, login: Mapping[str, str], own: UUID, accounts: list[UUID]) -> None:

@@ -474,13 +474,23 @@ class EstimateIn(Body):
     """The image model, for `generate_images`."""
 
 
+class LimitReachedOut(Shown):
+    of: Literal["ai_requests", "words", "images"]
+    used: int
+    asked: int
+    limit: int
+
+
 class EstimateOut(Shown):
+    """`sufficient`: the credits are there. `reached` is a limit of the plan that has no room for it this month."""
+
     function: Literal[
         "auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts", "generate_images"
     ]
     credits: float
     available: float
     sufficient: bool
+    reached: LimitReachedOut | None
     rate_card: int
 
 
@@ -940,6 +950,8 @@ class LimitOut(Shown):
     used: int
     limit: int | None
     """Null: any number."""
+    monthly: bool
+    """Counted anew in each calendar month (UTC)."""
 
 
 class LimitsIn(Shown):
@@ -956,9 +968,10 @@ class LimitsIn(Shown):
 
 
 class LimitsOut(Shown):
-    """Users with open invitations, sites, keywords, clusters and ideas, each without what is archived.
+    """Users with open invitations, sites, keywords, clusters and ideas, each without what is archived; AI requests, words and
+    images of this month, with the most that running operations may come to.
 
-    What the planner has is counted as it is heard of, a moment later.
+    What others have is counted as it is heard of, a moment later.
     """
 
     plan: str | None
@@ -1098,6 +1111,7 @@ class NotificationOut(Shown):
         "operation_failed",
         "credits_low",
         "credits_refused",
+        "plan_limit_reached",
         "publishing_failed",
         "member_changed",
     ]
@@ -1207,6 +1221,7 @@ class PreferenceIn(Body):
         "operation_failed",
         "credits_low",
         "credits_refused",
+        "plan_limit_reached",
         "publishing_failed",
         "member_changed",
     ]
@@ -1221,6 +1236,7 @@ class PreferenceOut(Shown):
         "operation_failed",
         "credits_low",
         "credits_refused",
+        "plan_limit_reached",
         "publishing_failed",
         "member_changed",
     ]

@@ -312,8 +312,8 @@ class AdminPlansAccounts:
     def create(self, slug: Id, body: m.OnPlanIn, *, idempotency_key: str | None = None) -> m.OnPlanOut:
         """Put an account on a plan.
 
-        Its limits are the plan's from now on; what it has above them stays. A trial ends on its day all the same, until
-        the account's status is `active` (`/api/v1/admin/accounts/{account_id}/`).
+        Its limits are the plan's from now on; what it has above them stays. Its trial is over, whether its day has come or
+        not: the account is `active`. One that was suspended or cancelled stays so.
         """
         return self._connection.one(
             Call("POST", f"admin/plans/{slug}/accounts/", body=body, idempotency_key=idempotency_key),
@@ -2909,6 +2909,7 @@ class Notifications:
             "operation_failed",
             "credits_low",
             "credits_refused",
+            "plan_limit_reached",
             "publishing_failed",
             "member_changed",
         ]

@@ -32,8 +32,8 @@ def publish(fact: Recorded[Event]) -> Contract | None:
     match event:
         case PlanWritten():
             return None
-        case EntitlementsChanged(plan=plan, limits=limits):
-            return said.EntitlementsChanged(plan=plan, limits=limits)
+        case EntitlementsChanged(plan=plan, limits=limits, chosen=chosen):
+            return said.EntitlementsChanged(plan=plan, limits=limits, chosen=chosen)
         case RateCardPublished():
             return said.RateCardPublished(card=event.card)
         case CreditsGranted():
@@ -52,10 +52,14 @@ def publish(fact: Recorded[Event]) -> Contract | None:
                 balance=event.balance,
                 available=event.available,
                 expires_at=event.expires_at.isoformat(),
+                used=event.used,
             )
         case CreditsRefused():
             return said.CreditsRefused(
-                operation_id=event.operation_id, needed=event.needed, available=event.available
+                operation_id=event.operation_id,
+                needed=event.needed,
+                available=event.available,
+                reached=event.reached,
             )
         case CreditsDeducted():
             return said.CreditsDeducted(
@@ -66,9 +70,10 @@ def publish(fact: Recorded[Event]) -> Contract | None:
                 balance=event.balance,
                 available=event.available,
                 run_id=event.origin.run_id,
+                used=event.used,
             )
         case CreditsReleased():
-            if event.amount == 0:
+            if event.amount == 0 and event.used is None:
                 return None
             return said.CreditsReleased(
                 operation_id=event.operation_id,
@@ -76,6 +81,7 @@ def publish(fact: Recorded[Event]) -> Contract | None:
                 reason=event.reason,
                 balance=event.balance,
                 available=event.available,
+                used=event.used,
             )
         case CreditsExpired():
             if event.amount == 0:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from gateway import documentation, openapi
 from gateway.accounts import api as accounts_api
+from gateway.accounts import reactions as accounts_reactions
 from gateway.accounts import views as accounts_views
 from gateway.accounts.decisions import ACCOUNT
 from gateway.activity import api as activity_api
@@ -131,7 +132,7 @@ MODEL = ServiceModel(
         overview_views.PROJECTION,
         exports_views.PROJECTION,
     ),
-    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS, limits.replica_limits),
+    replicas=(*activity_views.REPLICAS, *notifications_views.REPLICAS, *limits.TABLES),
 )
 
 
@@ -177,7 +178,9 @@ _EXPORTS = (export_asked.reactions, exports_reactions.reactions)
 
 
 def _hears(runtime: RuntimeOf) -> Reactions:
-    return reactions(_parts(runtime).live).include([notices, seen, limits.reactions, *_EXPORTS])
+    return reactions(_parts(runtime).live).include(
+        [notices, seen, limits.reactions, accounts_reactions.reactions, *_EXPORTS]
+    )
 
 
 _ROUTERS: tuple[Any, ...] = (
@@ -241,7 +244,9 @@ async def _on_start(runtime: RuntimeOf) -> None:
 SERVICE = Service(
     name="gateway",
     model=MODEL,
-    reactions=Reactions().include([notes, notices, seen, limits.reactions, *_EXPORTS]),
+    reactions=Reactions().include(
+        [notes, notices, seen, limits.reactions, accounts_reactions.reactions, *_EXPORTS]
+    ),
     routers=_ROUTERS,
     jobs=_jobs,
     wrap=wrap,

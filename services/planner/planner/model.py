@@ -4,10 +4,9 @@ from common.ai.operations import views as operations
 from common.ai.operations.decisions import OPERATION
 from common.export.decisions import EXPORT_PART
 from common.model import ServiceModel
-from common.replicas import settings
+from common.replicas import limits, settings
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 from common.replicas.balances import replica_balances
-from common.replicas.limits import replica_limits
 from common.replicas.models import replica_ai_models
 from common.replicas.prices import replica_rate_cards
 
@@ -42,7 +41,7 @@ MODEL = ServiceModel(
         replica_balances,
         replica_rate_cards,
         replica_ai_models,
-        replica_limits,
+        *limits.TABLES,
         *settings.TABLES,
         ideas.replica_tasks,
     ),

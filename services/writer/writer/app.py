@@ -17,7 +17,7 @@ from common.jobs.worker import JobHandler
 from common.messaging.reactions import Reactions
 from common.model import ServiceModel
 from common.objects import ObjectStore
-from common.replicas import accounts, balances, models, prices, settings
+from common.replicas import accounts, balances, limits, models, prices, settings
 from common.replicas.accounts import replica_accounts, replica_sectors, replica_sites
 from common.replicas.balances import replica_balances
 from common.replicas.models import replica_ai_models
@@ -68,6 +68,7 @@ def reactions(model: str) -> Reactions:
             prices.reactions,
             settings.reactions,
             models.reactions,
+            limits.reactions,
             clusters.reactions,
             tasks_reactions.reactions,
             content_reactions.reactions,
@@ -95,6 +96,7 @@ MODEL = ServiceModel(
         replica_balances,
         replica_rate_cards,
         replica_ai_models,
+        *limits.TABLES,
         *settings.TABLES,
         clusters.replica_clusters,
         replica_cancelled_runs,

@@ -130,6 +130,7 @@ async def test_an_estimate_says_what_it_costs_and_whether_it_can_be_paid(
         "credits": 7.5,
         "available": 200,
         "sufficient": True,
+        "reached": None,
         "rate_card": 1,
     }
     dear = await billing.post(account, "/estimate/", {"function": "generate_ideas", "units": 101})

@@ -1,16 +1,26 @@
 """What a plan allows, held where users and sites are made, also where many are made at once."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from common.contracts import Contract
-from common.contracts.billing import EntitlementsChanged, Limits
+from common.contracts.billing import (
+    CreditsDeducted,
+    CreditsReleased,
+    CreditsReserved,
+    EntitlementsChanged,
+    Limits,
+    MonthlyUse,
+)
 from common.contracts.planner import KeywordItem, KeywordsChanged
 from common.database import Transaction
 from common.ids import new_id
+from common.plan_limits import month_of
 from gateway.app import SERVICE
+from msgspec.structs import replace
 
 from tests.integration.gateway.running import Gateway, Tenant
 from tests.support import events
@@ -146,18 +156,69 @@ async def test_limits_show_what_is_used(gateway: Gateway, tenant: Tenant) -> Non
     assert told["data"] == {
         "plan": "tight",
         "limits": [
-            {"name": "users", "used": 3, "limit": 5},
-            {"name": "sites", "used": 1, "limit": 2},
-            {"name": "keywords", "used": 2, "limit": 100},
-            {"name": "clusters", "used": 0, "limit": None},
-            {"name": "ideas", "used": 0, "limit": 7},
+            {"name": "users", "used": 3, "limit": 5, "monthly": False},
+            {"name": "sites", "used": 1, "limit": 2, "monthly": False},
+            {"name": "keywords", "used": 2, "limit": 100, "monthly": False},
+            {"name": "clusters", "used": 0, "limit": None, "monthly": False},
+            {"name": "ideas", "used": 0, "limit": 7, "monthly": False},
+            {"name": "ai_requests", "used": 0, "limit": None, "monthly": True},
+            {"name": "words", "used": 0, "limit": None, "monthly": True},
+            {"name": "images", "used": 0, "limit": None, "monthly": True},
         ],
     }
     other = await gateway.register()
     _, theirs = await send(other, "GET", "limits/")
-    assert [each["used"] for each in theirs["data"]["limits"]] == [1, 0, 0, 0, 0]
+    assert [each["used"] for each in theirs["data"]["limits"]] == [1] + [0] * 7
     async with gateway.client() as nobody:
         assert (await nobody.get(f"{ACCOUNT}/limits/")).status_code == 401
+
+
+async def monthly(tenant: Tenant) -> dict[str, tuple[int, int | None]]:
+    _, told = await send(tenant, "GET", "limits/")
+    return {each["name"]: (each["used"], each["limit"]) for each in told["data"]["limits"] if each["monthly"]}
+
+
+async def test_limits_show_what_a_month_has_used(gateway: Gateway, tenant: Tenant) -> None:
+    async with gateway.runtime.database.transaction(None) as tx:
+        now: datetime = await tx.scalar("SELECT now()")
+    month, operation = month_of(now), new_id()
+    await allow(tenant, ai_requests=10, words=2_000)
+    moved: dict[str, Any] = {"operation_id": operation, "amount": 1, "balance": 1, "available": 1}
+
+    def used(**counts: int) -> MonthlyUse:
+        return MonthlyUse(month=month, **counts)
+
+    settled = CreditsDeducted(
+        **moved, item_id=new_id(), function="generate_content", used=used(ai_requests=2, words=900)
+    )
+    reserved = CreditsReserved(**moved, expires_at="", used=used(ai_requests=2, words=1_000))
+    await say(tenant, settled, 3)
+    await say(tenant, reserved, 2)  # heard late
+    await say(tenant, replace(reserved, used=None), 4)
+    assert await monthly(tenant) == {"ai_requests": (2, 10), "words": (900, 2_000), "images": (0, None)}
+    freed = CreditsReleased(**moved, reason="failed", used=used(ai_requests=1, words=400, images=1))
+    await say(tenant, freed, 5)
+    assert await monthly(tenant) == {"ai_requests": (1, 10), "words": (400, 2_000), "images": (1, None)}
+    over = MonthlyUse(month="2001-01", ai_requests=9, words=9, images=9)
+    await say(tenant, replace(reserved, used=over), 6)
+    assert await monthly(tenant) == {"ai_requests": (0, 10), "words": (0, 2_000), "images": (0, None)}
+
+
+async def status_of(tenant: Tenant) -> str:
+    status: str = (await send(tenant, "GET", ""))[1]["data"]["status"]
+    return status
+
+
+async def test_a_trial_ends_with_the_plan_that_the_account_is_put_on(tenant: Tenant) -> None:
+    unlimited = Limits(**ANY_NUMBER)
+    await say(tenant, EntitlementsChanged(plan="growth", limits=unlimited))
+    assert await status_of(tenant) == "trial", "its trial has begun"
+    chosen = EntitlementsChanged(plan="growth", limits=unlimited, chosen=True)
+    for version in (2, 2):
+        await say(tenant, chosen, version)
+        assert await status_of(tenant) == "active"
+    async with tenant.gateway.runtime.database.transaction(tenant.account_id) as tx:
+        assert await tx.scalar("SELECT count(*) FROM events WHERE type = 'AccountStatusChanged'") == 1
 
 
 @pytest.mark.parametrize("role", ["editor", "viewer"])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from common.ai.operations.steps import pipeline_operation_id
 from common.contracts import Contract
-from common.contracts.billing import CreditsDeducted, CreditsRefused, CreditsReserved
+from common.contracts.billing import CreditsDeducted, CreditsRefused, CreditsReserved, LimitReached
 from common.contracts.operations import AIOperationFailed, AIOperationRequested, Charge, ObjectRef, Usage
 from common.contracts.planner import IdeasGenerated, IdeasQueued, KeywordsClustered, PipelineStageStarted
 from common.contracts.publisher import ContentPublished, PublishFailed
@@ -47,6 +47,7 @@ class Others:
     tenant: Tenant
     fails: set[UUID] = field(default_factory=set)
     refuse: bool = False
+    reached: LimitReached | None = None
     order: Order = list
     known: int = 0
     contents: dict[UUID, UUID] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Others:
         match said:
             case AIOperationRequested(operation_id=id, maximum=amount):
                 if self.refuse:
-                    return [CreditsRefused(operation_id=id, needed=amount, available=0)]
+                    return [CreditsRefused(operation_id=id, needed=amount, available=0, reached=self.reached)]
                 return [
                     CreditsReserved(
                         operation_id=id,

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from common.ai.functions import AnyFunction
 from common.ai.providers.local import LocalProvider
-from common.contracts.billing import EntitlementsChanged, Limits
-from common.contracts.operations import AIOperationFailed, Usage
+from common.contracts.billing import EntitlementsChanged, LimitReached, Limits
+from common.contracts.operations import AIOperationFailed, AIOperationRequested, Usage
 from common.database import Transaction
 from msgspec.structs import replace
 from planner.ideas.jobs import GenerateIdeas
@@ -230,3 +230,26 @@ async def test_a_run_without_room_ends_and_says_why_and_asks_no_model(
     assert ended["status"] == "failed"
     (failed,) = await planner.said(tenant, AIOperationFailed)
     assert (failed.error_code, failed.provider_cost_micro_usd) == ("PLAN_LIMIT_REACHED", 0)
+
+
+async def test_a_run_that_billing_refuses_for_a_limit_ends_and_says_which(
+    planner: Parts, tenant: Tenant, others: Others
+) -> None:
+    await add_keywords(planner, tenant, *KEYWORDS)
+    others.refuse, others.reached = True, LimitReached(of="ai_requests", used=3, asked=1, limit=3)
+    run = await start(planner, tenant)
+    await others.settle()
+    assert (await shown(planner, tenant, run))["status"] == "failed"
+    log = (await planner.call(tenant, "GET", f"/automation/runs/{run}/log/")).json()["data"]["results"]
+    assert any("PLAN_LIMIT_REACHED" in entry["message"] for entry in log)
+    (failed,) = await planner.said(tenant, AIOperationFailed)
+    assert (failed.item_id, failed.error_code) == (None, "PLAN_LIMIT_REACHED")
+
+
+async def test_what_a_month_has_no_room_for_is_refused_at_once(planner: Parts, tenant: Tenant) -> None:
+    await add_keywords(planner, tenant, *KEYWORDS)
+    await allow(planner, tenant, ai_requests=0)
+    assert refused(await group(planner, tenant), 0, 0, "ai_requests")
+    assert not await planner.said(tenant, AIOperationRequested)
+    await allow(planner, tenant, version=2, ai_requests=1, words=0, images=0)
+    assert (await group(planner, tenant)).status_code == 202

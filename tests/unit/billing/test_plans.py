@@ -85,7 +85,7 @@ class TestAnAccountWithoutAPlan:
 
     def test_is_put_on_a_plan(self) -> None:
         given(ENTITLEMENTS)().when(PutOnPlan("free", FREE.limits)).then(
-            EntitlementsChanged(plan="free", limits=FREE.limits)
+            EntitlementsChanged(plan="free", limits=FREE.limits, chosen=True)
         )
 
     def test_is_not_concerned_by_a_plan_that_changes(self) -> None:
@@ -115,14 +115,24 @@ class TestAnAccountOnAPlan:
 
     def test_stays_on_a_plan_out_of_use(self) -> None:
         given(ENTITLEMENTS)(self.on_growth).when(PutOnPlan("growth", MORE, in_use=False)).then(
-            EntitlementsChanged(plan="growth", limits=MORE)
+            EntitlementsChanged(plan="growth", limits=MORE, chosen=True)
         )
 
     def test_is_put_on_another(self) -> None:
         given(ENTITLEMENTS)(self.on_growth).when(PutOnPlan("free", FREE.limits)).then(
-            EntitlementsChanged(plan="free", limits=FREE.limits)
+            EntitlementsChanged(plan="free", limits=FREE.limits, chosen=True)
         )
-        given(ENTITLEMENTS)(self.on_growth).when(PutOnPlan("growth", GROWTH.limits)).then_nothing()
+
+    def test_is_put_on_the_plan_of_its_trial(self) -> None:
+        put, chosen = PutOnPlan("growth", GROWTH.limits), msgspec.structs.replace(self.on_growth, chosen=True)
+        given(ENTITLEMENTS)(self.on_growth).when(put).then(chosen)
+        given(ENTITLEMENTS)(self.on_growth, chosen).when(put).then_nothing()
+
+    def test_is_put_there_once_however_often_the_plan_changes(self) -> None:
+        chosen = msgspec.structs.replace(self.on_growth, chosen=True)
+        more = EntitlementsChanged(plan="growth", limits=MORE)
+        given(ENTITLEMENTS)(chosen).when(ApplyPlan("growth", MORE)).then(more)
+        given(ENTITLEMENTS)(chosen, more).when(PutOnPlan("growth", MORE)).then_nothing()
 
 
 def test_facts_stored_as_json_come_back_the_same() -> None:

@@ -17,6 +17,7 @@ from common.contracts.export import ExportPartFailed, ExportPartReady
 from common.contracts.operations import ObjectRef
 from common.eventsourcing.event import Event, Meta, Recorded
 from common.export.events import ExportPartGivenUp, ExportPartWritten
+from msgspec import structs
 
 from tests.unit.billing.wallet_facts import (
     ADJUSTMENT,
@@ -37,6 +38,8 @@ from tests.unit.billing.wallet_facts import (
 )
 
 PART = ObjectRef(sha256="0" * 64, size=1, media_type="application/x-ndjson")
+USED = said.MonthlyUse(month="2026-01", ai_requests=1, words=500)
+REACHED = said.LimitReached(of="words", used=500, asked=9, limit=505)
 PUBLIC: list[tuple[Event, Contract]] = [
     (RateCardPublished(DEFAULT_CARD), said.RateCardPublished(card=DEFAULT_CARD)),
     (
@@ -55,6 +58,20 @@ PUBLIC: list[tuple[Event, Contract]] = [
     ),
     (refused(A, 9, 5), said.CreditsRefused(operation_id=A, needed=9, available=5)),
     (
+        structs.replace(refused(A, 9, 5), reached=REACHED),
+        said.CreditsRefused(operation_id=A, needed=9, available=5, reached=REACHED),
+    ),
+    (
+        structs.replace(reserved(A, {I1: 3}, balance=5, available=2), used=USED),
+        said.CreditsReserved(
+            operation_id=A, amount=3, balance=5, available=2, expires_at=LATER.isoformat(), used=USED
+        ),
+    ),
+    (
+        released(A, (I1,), 0, "failed", balance=4, available=4, held=0, used=USED),
+        said.CreditsReleased(operation_id=A, amount=0, reason="failed", balance=4, available=4, used=USED),
+    ),
+    (
         deducted(A, I1, 1, balance=4, available=2, held=2, maximum=3, charge=words(1)),
         said.CreditsDeducted(
             operation_id=A,
@@ -64,6 +81,21 @@ PUBLIC: list[tuple[Event, Contract]] = [
             balance=4,
             available=2,
             run_id=ORIGIN.run_id,
+        ),
+    ),
+    (
+        structs.replace(
+            deducted(A, I1, 1, balance=4, available=2, held=2, maximum=3, charge=words(1)), used=USED
+        ),
+        said.CreditsDeducted(
+            operation_id=A,
+            item_id=I1,
+            function="generate_content",
+            amount=1,
+            balance=4,
+            available=2,
+            run_id=ORIGIN.run_id,
+            used=USED,
         ),
     ),
     (
@@ -87,6 +119,10 @@ PUBLIC: list[tuple[Event, Contract]] = [
     (
         EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits),
         said.EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits),
+    ),
+    (
+        EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits, chosen=True),
+        said.EntitlementsChanged(plan="free", limits=DEFAULT_PLANS["free"].limits, chosen=True),
     ),
     (ExportPartWritten(I1, PART), ExportPartReady(export_id=I1, part=PART)),
     (ExportPartGivenUp(I1, "away"), ExportPartFailed(export_id=I1, reason="away")),

@@ -22,6 +22,7 @@ from common.contracts.operations import Charge, OperationItem
 from common.testing import given as given_of
 
 from tests.unit.billing.wallet_facts import (
+    CREDITS,
     GRANT,
     I1,
     I2,
@@ -46,7 +47,7 @@ from tests.unit.billing.wallet_facts import (
     words,
 )
 
-given = given_of(WALLET)
+given = given_of(CREDITS)
 
 
 class TestWhenEmpty:

@@ -30,7 +30,9 @@ from billing.wallets.events import (
     WalletEvent,
 )
 from billing.wallets.snapshot import SNAPSHOT
+from common.contracts.billing import Limits
 from common.contracts.operations import Charge, OperationItem
+from common.plan_limits import NOTHING, Counts, month_of, moved, total, used_in
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -41,6 +43,16 @@ pytestmark = pytest.mark.usefixtures("uncounted")  # 20,000 steps, each line of 
 PICK = st.integers(0, 60)
 ITEMS = st.integers(1, 3).map(lambda n: UUID(int=2000 + n))
 WORDS = st.integers(0, 3_000)
+LIMITS = Limits(
+    users=None,
+    sites=None,
+    keywords=None,
+    clusters=None,
+    ideas=None,
+    ai_requests=40,
+    words=30_000,
+    images=None,
+)
 
 
 class WalletMachine(RuleBasedStateMachine):
@@ -55,6 +67,8 @@ class WalletMachine(RuleBasedStateMachine):
         self.reserved: dict[UUID, int] = {}
         self.charged: set[tuple[UUID, UUID]] = set()
         self.clock = NOON
+        self.asked: dict[UUID, CreditsReserved] = {}
+        self.made: dict[str, Counts] = {}
 
     def ask(self, command: WalletCommand) -> None:
         before = self.wallet
@@ -77,7 +91,12 @@ class WalletMachine(RuleBasedStateMachine):
             case CreditsReserved():
                 assert event.operation_id not in self.reserved
                 self.reserved[event.operation_id] = event.amount
+                self.asked[event.operation_id] = event
+                if event.used is not None:
+                    assert event.used.ai_requests <= 40
+                    assert event.used.words <= 30_000
             case CreditsDeducted():
+                self.count(event)
                 assert (event.operation_id, event.item_id) not in self.charged, "charged twice"
                 assert event.amount == sum(share.amount for share in event.shares)
                 assert event.amount <= event.maximum
@@ -98,6 +117,12 @@ class WalletMachine(RuleBasedStateMachine):
         for name in ("balance", "available"):
             said = getattr(event, name, None)
             assert said is None or said == getattr(self.wallet, name), f"{type(event).__name__}.{name}"
+
+    def count(self, event: CreditsDeducted) -> None:
+        asked = self.asked[event.operation_id]
+        most = asked.counts.get(event.item_id, NOTHING)
+        made = Counts(most.ai_requests, min(most.words, event.charge.units))
+        self.made[asked.month] = self.made.get(asked.month, NOTHING) + made
 
     def operation(self, n: int) -> UUID:
         """Mostly one that is on its way, now and then one that is over or was never asked for."""
@@ -131,14 +156,22 @@ class WalletMachine(RuleBasedStateMachine):
         )
         ends = self.clock + timedelta(hours=2)
         id = UUID(int=1000 + len(self.facts))
-        self.ask(ReserveCredits(id, "generate_content", wanted, DEFAULT_CARD, ends, ORIGIN))
+        self.ask(
+            ReserveCredits(
+                id, "generate_content", wanted, DEFAULT_CARD, ends, ORIGIN, month_of(self.clock), LIMITS
+            )
+        )
 
     @rule(n=PICK)
     def request_comes_again(self, n: int) -> None:
         item = OperationItem(item_id=UUID(int=1), charge=Charge(kind="content_words", units=1))
         id, known = self.operation(n), len(self.facts)
         if id in self.reserved:
-            self.ask(ReserveCredits(id, "generate_content", (item,), DEFAULT_CARD, self.clock, ORIGIN))
+            self.ask(
+                ReserveCredits(
+                    id, "generate_content", (item,), DEFAULT_CARD, self.clock, ORIGIN, "2026-01", LIMITS
+                )
+            )
             assert len(self.facts) == known
 
     @rule(n=PICK, m=PICK, words=st.lists(WORDS, min_size=1, max_size=5))
@@ -185,6 +218,20 @@ class WalletMachine(RuleBasedStateMachine):
         assert wallet.reserved == sum(held.held for held in wallet.reservations.values())
         assert 0 <= wallet.available == wallet.balance - wallet.reserved
         assert all(grant.left > 0 for grant in wallet.grants.values())
+
+    @invariant()
+    def a_month_has_used_what_was_made_and_what_may_be(self) -> None:
+        used = self.wallet.used
+        if used is None:
+            return
+        running = (
+            held.counts.get(item, NOTHING)
+            for held in self.wallet.reservations.values()
+            if held.month == used.month and not held.expired
+            for item in held.open
+        )
+        both = self.made.get(used.month, NOTHING) + total(running)
+        assert used == moved(used_in(used.month, None), both)
 
     @invariant()
     def what_is_over_is_held_by_reservations(self) -> None:

@@ -1,11 +1,21 @@
 """Facts and commands of a wallet with what does not matter filled in."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from billing.rates.default_card import DEFAULT_CARD
-from billing.wallets.decisions import GrantCredits, ReleaseItems, ReserveCredits, SettleItem, WithdrawCredits
+from billing.wallets.decisions import (
+    WALLET,
+    GrantCredits,
+    ReleaseItems,
+    ReserveCredits,
+    SettleItem,
+    WalletCommand,
+    WithdrawCredits,
+)
 from billing.wallets.events import (
     CreditsDeducted,
     CreditsExpired,
@@ -16,8 +26,12 @@ from billing.wallets.events import (
     CreditsWithdrawn,
     Origin,
     Share,
+    Wallet,
 )
+from common.contracts.billing import Limits
 from common.contracts.operations import Charge, OperationItem, Usage
+from common.eventsourcing.event import Event
+from msgspec import structs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)
@@ -27,6 +41,19 @@ GRANT, OTHER_GRANT = UUID(int=1), UUID(int=2)
 ADJUSTMENT = UUID(int=3)
 A, B = UUID(int=11), UUID(int=12)
 I1, I2 = UUID(int=21), UUID(int=22)
+
+
+def _credits_alone(command: WalletCommand, wallet: Wallet) -> Sequence[Event]:
+    def without_use(event: Event) -> Event:
+        plain: dict[str, Any] = {"month": "", "counts": {}, "used": None}
+        there = {name: plain[name] for name in plain if name in event.__struct_fields__}
+        return structs.replace(event, **there)
+
+    return [without_use(event) for event in WALLET.decide(command, wallet)]
+
+
+CREDITS = replace(WALLET, decide=_credits_alone)
+"""The wallet without what it says of a month's limits: that is test_monthly_use.py."""
 
 
 def words(units: int) -> Charge:
@@ -135,7 +162,9 @@ def grant(amount: int, *, id: UUID = GRANT, **more: Any) -> GrantCredits:
     return GrantCredits(grant_id=id, kind=more.pop("kind", "plan"), amount=amount, **more)
 
 
-def reserve(id: UUID, **items: int) -> ReserveCredits:
+def reserve(
+    id: UUID, *, month: str = "2026-01", limits: Limits | None = None, **items: int
+) -> ReserveCredits:
     """`i1=words` and `i2=words`."""
     ids = {"i1": I1, "i2": I2}
     return ReserveCredits(
@@ -145,6 +174,8 @@ def reserve(id: UUID, **items: int) -> ReserveCredits:
         card=DEFAULT_CARD,
         expires_at=LATER,
         origin=ORIGIN,
+        month=month,
+        limits=limits,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.accounts.decisions import (
     ChangeSite,
     ChangeStatus,
     ConfigureWordPress,
+    EndTrial,
     EraseAccount,
     GrantSites,
     OnlyTheOwnerMay,
@@ -415,6 +416,14 @@ def test_its_status_is_what_staff_say() -> None:
     given(ACCOUNT)(*REGISTERED).when(ChangeStatus("suspended")).then(suspended)
     given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("suspended")).then_nothing()
     given(ACCOUNT)(*REGISTERED, suspended).when(ChangeStatus("active")).then(AccountStatusChanged("active"))
+
+
+def test_its_trial_ends_when_it_is_put_on_a_plan() -> None:
+    active = AccountStatusChanged("active")
+    given(ACCOUNT)(*REGISTERED).when(EndTrial()).then(active)
+    given(ACCOUNT)(*REGISTERED, active).when(EndTrial()).then_nothing()
+    for status in ("suspended", "cancelled"):
+        given(ACCOUNT)(*REGISTERED, AccountStatusChanged(status)).when(EndTrial()).then_nothing()
 
 
 class TestErasing:

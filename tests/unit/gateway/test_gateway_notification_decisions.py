@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from common.contracts.billing import CreditsDeducted, CreditsRefused
+from common.contracts.billing import CreditsDeducted, CreditsRefused, LimitReached
 from common.contracts.gateway import MembershipChanged
 from common.contracts.operations import AIOperationFailed
 from common.contracts.planner import PipelineRunFinished
@@ -40,6 +40,9 @@ class TestPreferences:
         assert NOTICES.snapshot.decode(NOTICES.snapshot.encode(state).decode()) == state
 
 
+REACHED = LimitReached(of="images", used=19, asked=2, limit=20)
+
+
 def charged(amount: int, balance: int) -> CreditsDeducted:
     return CreditsDeducted(
         operation_id=ONE,
@@ -71,6 +74,7 @@ def failed(**changed: Any) -> AIOperationFailed:
         (failed(item_id=ONE), None),
         (failed(run_id=ONE), None),
         (failed(error_code="INSUFFICIENT_CREDITS"), None),
+        (failed(error_code="PLAN_LIMIT_REACHED"), None),
         (charged(1, LOW_CREDITS - 1), Notice("credits_low", "9.999 credits are left.")),
         (charged(1, LOW_CREDITS), None),
         (charged(1, LOW_CREDITS - 2), None),
@@ -80,6 +84,15 @@ def failed(**changed: Any) -> AIOperationFailed:
             Notice(
                 "credits_refused",
                 "An operation needs 2.5 credits, and 0.5 are available.",
+                task_id=ONE,
+            ),
+        ),
+        (
+            CreditsRefused(operation_id=ONE, needed=2_500, available=9_000, reached=REACHED),
+            Notice(
+                "plan_limit_reached",
+                "The plan allows 20 images a month, 19 are used or being made; up to 2 more would be too many."
+                " Wait for the next month, or choose a larger plan.",
                 task_id=ONE,
             ),
         ),

@@ -211,6 +211,16 @@ class TestAPaidOperation:
                 "refused",
             ),
             (
+                operations.AIOperationFailed(
+                    operation_id=RUN,
+                    function="auto_cluster",
+                    item_id=None,
+                    error_code="PLAN_LIMIT_REACHED",
+                    message="",
+                ),
+                "refused",
+            ),
+            (
                 operations.AIOperationCancelled(operation_id=RUN, function="auto_cluster", reason=""),
                 "cancelled",
             ),

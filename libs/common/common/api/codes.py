@@ -87,7 +87,7 @@ CODES: tuple[ErrorCode, ...] = (
         "PLAN_LIMIT_REACHED",
         403,
         "The account's plan allows no more of them; `details` says of what, with `used` and `limit`.",
-        "Archive what is no longer needed, or choose a larger plan.",
+        "Archive what is no longer needed, or choose a larger plan. AI requests, words and images count anew each month.",
     ),
     ErrorCode("ACCOUNT_SUSPENDED", 403, "The account is suspended: it may only read.", "Write to support."),
     ErrorCode(

@@ -8,6 +8,7 @@ import msgspec
 from common.contracts.base import Contract, contract
 from common.contracts.operations import Function, Millicredits
 
+MonthlyLimit = Literal["ai_requests", "words", "images"]
 GrantKind = Literal["plan", "purchase", "promotion", "refund", "adjustment"]
 HEARERS = ("planner", "writer", "gateway")
 
@@ -46,12 +47,34 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     images: int | None
 
 
-@contract(by=("billing",), heard_by=("planner", "gateway"))
+class MonthlyUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What AI operations asked for in a calendar month (UTC, `2026-01`) have made, and the most that those which run may make."""
+
+    month: str
+    ai_requests: int = 0
+    words: int = 0
+    images: int = 0
+
+
+class LimitReached(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of a month that an operation would have passed: `asked` is the most that it would have made beside `used`."""
+
+    of: MonthlyLimit
+    used: int
+    asked: int
+    limit: int
+
+
+@contract(by=("billing",), heard_by=HEARERS)
 class EntitlementsChanged(Contract, frozen=True, kw_only=True):
-    """What the account's plan allows from now on; what there is above it stays."""
+    """What the account's plan allows from now on; what there is above it stays.
+
+    `chosen`: the account was put on the plan. Else its trial begins, or the plan has changed.
+    """
 
     plan: str
     limits: Limits
+    chosen: bool = False
 
 
 @contract(by=("billing",), heard_by=("planner", "writer"))
@@ -68,18 +91,24 @@ class CreditsGranted(Contract, frozen=True, kw_only=True):
 
 @contract(by=("billing",), heard_by=HEARERS)
 class CreditsReserved(Contract, frozen=True, kw_only=True):
+    """`used` is what holds after it, here as of what follows; None where it is as before."""
+
     operation_id: UUID
     amount: Millicredits
     balance: Millicredits
     available: Millicredits
     expires_at: str
+    used: MonthlyUse | None = None
 
 
 @contract(by=("billing",), heard_by=HEARERS)
 class CreditsRefused(Contract, frozen=True, kw_only=True):
+    """For want of credits; where `reached` says so because of a limit of the plan, whatever credits there are."""
+
     operation_id: UUID
     needed: Millicredits
     available: Millicredits
+    reached: LimitReached | None = None
 
 
 @contract(by=("billing",), heard_by=HEARERS)
@@ -93,15 +122,19 @@ class CreditsDeducted(Contract, frozen=True, kw_only=True):
     balance: Millicredits
     available: Millicredits
     run_id: UUID | None = None
+    used: MonthlyUse | None = None
 
 
-@contract(by=("billing",), heard_by=("planner", "writer"))
+@contract(by=("billing",), heard_by=HEARERS)
 class CreditsReleased(Contract, frozen=True, kw_only=True):
+    """`amount` is 0 where only `used` has changed."""
+
     operation_id: UUID
     amount: Millicredits
     reason: Literal["settled", "failed", "expired", "cancelled"]
     balance: Millicredits
     available: Millicredits
+    used: MonthlyUse | None = None
 
 
 @contract(by=("billing",), heard_by=("planner", "writer"))

@@ -13,6 +13,8 @@ Millicredits = int
 Function = Literal[
     "auto_cluster", "generate_ideas", "generate_content", "generate_image_prompts", "generate_images"
 ]
+REFUSALS = ("INSUFFICIENT_CREDITS", "PLAN_LIMIT_REACHED")
+"""The error codes of an operation that billing has refused, as a whole."""
 ChargeKind = Literal["clustering", "ideas", "content_words", "image_prompt", "image"]
 
 

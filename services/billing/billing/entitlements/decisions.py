@@ -33,6 +33,8 @@ class BeginTrial:
 
 @dataclass(frozen=True)
 class PutOnPlan:
+    """Also of a trial that has run on this plan: it ends."""
+
     plan: str
     limits: Limits
     in_use: bool = True
@@ -50,19 +52,20 @@ EntitlementsCommand = BeginTrial | PutOnPlan | ApplyPlan
 
 
 def decide(command: EntitlementsCommand, state: EntitlementsState) -> Sequence[EntitlementsChanged]:
-    wanted = Entitlements(command.plan, command.limits)
-    changed = [] if state == wanted else [EntitlementsChanged(plan=command.plan, limits=command.limits)]
     match command:
-        case BeginTrial():
-            return changed if isinstance(state, Unlimited) else []
-        case ApplyPlan(plan):
-            return changed if isinstance(state, Entitlements) and state.plan == plan else []
-        case PutOnPlan(plan, in_use=in_use):
+        case BeginTrial(plan, limits):
+            return [EntitlementsChanged(plan=plan, limits=limits)] if isinstance(state, Unlimited) else []
+        case ApplyPlan(plan, limits):
+            behind = isinstance(state, Entitlements) and state.plan == plan and state.limits != limits
+            return [EntitlementsChanged(plan=plan, limits=limits)] if behind else []
+        case PutOnPlan(plan, limits, in_use):
             if not in_use and not (isinstance(state, Entitlements) and state.plan == plan):
                 raise PlanOutOfUse(
                     f"The plan {plan!r} is out of use. Choose another, or set its is_active first.", plan=plan
                 )
-            return changed
+            if state == Entitlements(plan, limits, chosen=True):
+                return []
+            return [EntitlementsChanged(plan=plan, limits=limits, chosen=True)]
     assert_never(command)
 
 

@@ -7,8 +7,11 @@ from common.eventsourcing.event import Event
 
 
 class EntitlementsChanged(Event, frozen=True, kw_only=True):
+    """`chosen`: the account was put on the plan. Else its trial begins, or the plan has changed."""
+
     plan: str
     limits: Limits
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,16 @@ class Unlimited:
 
 @dataclass(frozen=True)
 class Entitlements:
+    """`chosen` once it was put on a plan: until then its trial runs."""
+
     plan: str
     limits: Limits
+    chosen: bool = False
 
 
 EntitlementsState = Unlimited | Entitlements
 
 
 def evolve(state: EntitlementsState, event: EntitlementsChanged) -> EntitlementsState:
-    return Entitlements(event.plan, event.limits)
+    chosen = event.chosen or (isinstance(state, Entitlements) and state.chosen)
+    return Entitlements(event.plan, event.limits, chosen)

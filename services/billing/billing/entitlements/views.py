@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.contracts.billing import Limits
 from common.database import Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
@@ -48,6 +49,12 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntitlementsChanged]]) -> 
 
 
 PROJECTION = Projection("entitlements", (ENTITLEMENTS.category,), (entitlements,), apply)
+
+
+async def limits_of(sql: Sql) -> Limits | None:
+    """Of the transaction's account; None for one that nobody has put on a plan: it is unlimited."""
+    row = await sql.first(sa.select(entitlements.c.limits))
+    return msgspec.convert(row["limits"], Limits) if row else None
 
 
 async def accounts_behind(sql: Sql, plan: str, after: UUID | None, most: int) -> list[UUID]:

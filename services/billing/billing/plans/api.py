@@ -193,8 +193,8 @@ async def list_accounts(slug: Slug, caller: Caller, runtime: Runtime, page: Page
     response_model=Success[OnPlanOut],
 )
 async def add_account(slug: Slug, body: OnPlanIn, caller: Caller, runtime: Runtime) -> Answer:
-    """Its limits are the plan's from now on; what it has above them stays. A trial ends on its day all the same, until
-    the account's status is `active` (`/api/v1/admin/accounts/{account_id}/`)."""
+    """Its limits are the plan's from now on; what it has above them stays. Its trial is over, whether its day has come or
+    not: the account is `active`. One that was suspended or cancelled stays so."""
 
     async def work(tx: Transaction) -> Row:
         await plan_row(tx, slug)

@@ -12,11 +12,15 @@ from common.api.envelope import Answer, answer
 from common.api.errors import not_found
 from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
+from common.contracts.billing import MonthlyLimit
 from common.contracts.operations import Charge, ChargeKind, Function
+from common.plan_limits import counts_of, limit_reached
 from fastapi import APIRouter, Query, Request
+from msgspec.structs import asdict
 from pydantic import BaseModel, Field
 
 from billing.amounts import credits
+from billing.entitlements.views import limits_of
 from billing.rates.views import current_card
 from billing.wallets import shown, views
 
@@ -40,11 +44,21 @@ class EstimateIn(BaseModel):
     model: str = Field("local", max_length=200, description="The image model, for `generate_images`.")
 
 
+class LimitReachedOut(BaseModel):
+    of: MonthlyLimit
+    used: int
+    asked: int
+    limit: int
+
+
 class EstimateOut(BaseModel):
+    """`sufficient`: the credits are there. `reached` is a limit of the plan that has no room for it this month."""
+
     function: Function
     credits: float
     available: float
     sufficient: bool
+    reached: LimitReachedOut | None
     rate_card: int
 
 
@@ -161,13 +175,17 @@ async def usage_summary(
 async def estimate(caller: Caller, runtime: Runtime, body: EstimateIn) -> Answer:
     async with runtime.database.transaction(caller.account_id) as tx:
         card, standing = await current_card(tx), await views.standing(tx)
-    cost = price(card, Charge(kind=CHARGES[body.function], units=body.units, model=body.model)) * body.items
+        limits, used = await limits_of(tx), await views.month_so_far(tx)
+    charge = Charge(kind=CHARGES[body.function], units=body.units, model=body.model)
+    cost = price(card, charge) * body.items
+    reached = limit_reached(limits, used, counts_of(charge).times(body.items))
     return answer(
         {
             "function": body.function,
             "credits": credits(cost),
             "available": credits(standing["available"]),
             "sufficient": cost <= standing["available"],
+            "reached": asdict(reached) if reached else None,
             "rate_card": card.version,
         }
     )

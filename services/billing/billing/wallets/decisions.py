@@ -3,6 +3,9 @@
 Reservations hold credits of grants that are over before those of any other grant, and what they hold outlives its grant: at a
 grant's end the part of it that nothing holds expires, the rest as soon as it is given back. So a running operation is
 never left unpaid, no bought credit stands in for an expired one, and `0 <= available <= balance` holds at every step.
+
+What a plan limits by the month counts in the month in which it was asked for: as much as it may come to from its reservation
+on, what it came to from its outcome on, and nothing once it has failed or its reservation has expired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +15,11 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from common.ai.costs import UnknownImageModel, credits, price
-from common.contracts.billing import GrantKind, RateCard
+from common.contracts.billing import GrantKind, Limits, RateCard
 from common.contracts.operations import Charge, Function, Millicredits, OperationItem, Usage
 from common.eventsourcing.decider import Decider, DomainError
 from common.eventsourcing.event import EventTypes
+from common.plan_limits import limit_reached, moved, total
 
 from billing.wallets.events import (
     CreditsDeducted,
@@ -34,6 +38,7 @@ from billing.wallets.events import (
     WalletEvent,
     evolve,
 )
+from billing.wallets.monthly import counts_by_item, made_of, used_after, used_so_far
 from billing.wallets.snapshot import SNAPSHOT
 
 SPENT_FIRST: Mapping[GrantKind, int] = {
@@ -98,7 +103,10 @@ class WithdrawCredits:
 
 @dataclass(frozen=True)
 class ReserveCredits:
-    """Billing prices the items itself, by its current card: what the requester thinks they cost is no argument."""
+    """Billing prices the items itself, by its current card: what the requester thinks they cost is no argument.
+
+    `limits` are the account's (None: unlimited); `month` is `2026-01`.
+    """
 
     operation_id: UUID
     function: Function
@@ -106,6 +114,8 @@ class ReserveCredits:
     card: RateCard
     expires_at: datetime
     origin: Origin
+    month: str
+    limits: Limits | None
 
 
 @dataclass(frozen=True)
@@ -230,13 +240,17 @@ def reserve(command: ReserveCredits, wallet: Wallet) -> list[WalletEvent]:
         return []
     items = {item.item_id: _at_most(command.card, item.charge) for item in command.items}
     amount = sum(items.values())
-    if amount > wallet.available:
+    used, counts = used_so_far(wallet, command.month), counts_by_item(command.items)
+    asked = total(counts.values())
+    reached = limit_reached(command.limits, used, asked)
+    if reached is not None or amount > wallet.available:
         return [
             CreditsRefused(
                 operation_id=command.operation_id,
                 function=command.function,
                 needed=amount,
                 available=wallet.available,
+                reached=reached,
             )
         ]
     return [
@@ -250,6 +264,9 @@ def reserve(command: ReserveCredits, wallet: Wallet) -> list[WalletEvent]:
             card_version=command.card.version,
             expires_at=command.expires_at,
             origin=command.origin,
+            month=used.month,
+            counts=counts,
+            used=moved(used, asked) if counts else None,
         )
     ]
 
@@ -263,6 +280,7 @@ def settle(command: SettleItem, wallet: Wallet) -> list[WalletEvent]:
     full = _price_or(maximum, command.cards[reservation.card_version], command.charge)
     due = min(full, maximum)
     amount = min(due, wallet.available) if reservation.expired else due
+    made = made_of(reservation, command.item_id, command.charge)
     held = 0 if reservation.expired else reservation.held - amount
     deducted = CreditsDeducted(
         operation_id=command.operation_id,
@@ -279,6 +297,7 @@ def settle(command: SettleItem, wallet: Wallet) -> list[WalletEvent]:
         usage=command.usage,
         shares=_shares(wallet.grants.values(), amount),
         origin=reservation.origin,
+        used=used_after(wallet, reservation, (command.item_id,), made),
     )
     if amount < due:
         lost = CreditsWrittenOff(
@@ -392,6 +411,7 @@ def _give_back(
         held=reservation.held - amount,
         error_code=error_code,
         provider_cost_micro_usd=provider_cost_micro_usd,
+        used=used_after(wallet, reservation, reservation.open if reason == "expired" else items),
     )
     return [released, *_expire_freed(evolve(wallet, released))]
 

@@ -10,9 +10,10 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 import msgspec
-from common.contracts.billing import GrantKind
+from common.contracts.billing import GrantKind, LimitReached, MonthlyUse
 from common.contracts.operations import Charge, Function, Millicredits, Usage
 from common.eventsourcing.event import Event
+from common.plan_limits import Counts
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
@@ -55,7 +56,11 @@ class CreditsGranted(Event, frozen=True, kw_only=True):
 
 
 class CreditsReserved(Event, frozen=True, kw_only=True):
-    """`items` holds the most each item can cost by the card of `card_version`, by which it will also be settled."""
+    """`items` holds the most each item can cost by the card of `card_version`, by which it will also be settled.
+
+    `counts` holds the most that each item can take of `month`'s limits, also where it will end later; `used` is what
+    holds of the month after it, here as in the other facts (None: as before).
+    """
 
     operation_id: UUID
     function: Function
@@ -66,13 +71,19 @@ class CreditsReserved(Event, frozen=True, kw_only=True):
     card_version: int
     expires_at: datetime
     origin: Origin
+    month: str = ""
+    counts: dict[UUID, Counts] = msgspec.field(default_factory=dict)
+    used: MonthlyUse | None = None
 
 
 class CreditsRefused(Event, frozen=True, kw_only=True):
+    """`reached` is a limit of the plan that had no room for it; None: the credits did not suffice."""
+
     operation_id: UUID
     function: Function
     needed: Millicredits
     available: Millicredits
+    reached: LimitReached | None = None
 
 
 class CreditsDeducted(Event, frozen=True, kw_only=True):
@@ -93,6 +104,7 @@ class CreditsDeducted(Event, frozen=True, kw_only=True):
     usage: Usage
     shares: tuple[Share, ...]
     origin: Origin
+    used: MonthlyUse | None = None
 
 
 class CreditsReleased(Event, frozen=True, kw_only=True):
@@ -108,6 +120,7 @@ class CreditsReleased(Event, frozen=True, kw_only=True):
     held: Millicredits
     error_code: str | None = None
     provider_cost_micro_usd: int = 0
+    used: MonthlyUse | None = None
 
 
 class CreditsExpired(Event, frozen=True, kw_only=True):
@@ -160,7 +173,8 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """An operation on its way: `open` has the most each item without an outcome can cost."""
+    """An operation on its way: `open` has the most each item without an outcome can cost, `counts` the most that each
+    can take of the limits of `month`, in which it was asked for."""
 
     function: Function
     open: dict[UUID, Millicredits]
@@ -169,6 +183,8 @@ class Reservation(msgspec.Struct, frozen=True):
     expires_at: datetime
     origin: Origin
     expired: bool = False
+    month: str = ""
+    counts: dict[UUID, Counts] = msgspec.field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -177,13 +193,14 @@ class Reservation(msgspec.Struct, frozen=True):
 
 class Wallet(msgspec.Struct, frozen=True):
     """`grants` have something left, `reservations` an item without an outcome; `closed` are the operations (settled, released
-    or refused) and grants that are over, and the withdrawals."""
+    or refused) and grants that are over, and the withdrawals. `used` is of the last month in which anything was reserved."""
 
     balance: Millicredits = 0
     reserved: Millicredits = 0
     grants: "HashTrieMap[UUID, Grant]" = HashTrieMap()
     reservations: "HashTrieMap[UUID, Reservation]" = HashTrieMap()
     closed: ClosedIds = ClosedIds()
+    used: MonthlyUse | None = None
 
     @property
     def available(self) -> Millicredits:
@@ -201,20 +218,28 @@ def evolve(wallet: Wallet, event: WalletEvent) -> Wallet:
             )
         case CreditsReserved():
             reservation = Reservation(
-                event.function, event.items, event.amount, event.card_version, event.expires_at, event.origin
+                event.function,
+                event.items,
+                event.amount,
+                event.card_version,
+                event.expires_at,
+                event.origin,
+                month=event.month,
+                counts=event.counts,
             )
-            return _keep(wallet, event.operation_id, reservation, held_before=0)
+            return _keep(_using(wallet, event.used), event.operation_id, reservation, held_before=0)
         case CreditsRefused():
             return replace(wallet, closed=wallet.closed.insert(event.operation_id))
         case CreditsDeducted():
             for share in event.shares:
                 wallet = _spend(wallet, share.grant_id, share.amount)
-            return _end_items(wallet, event.operation_id, (event.item_id,), event.held)
+            return _end_items(_using(wallet, event.used), event.operation_id, (event.item_id,), event.held)
         case CreditsReleased(reason="expired"):
             reservation = replace(wallet.reservations[event.operation_id], held=0, expired=True)
+            wallet = _using(wallet, event.used)
             return _keep(wallet, event.operation_id, reservation, held_before=event.amount)
         case CreditsReleased():
-            return _end_items(wallet, event.operation_id, event.items, event.held)
+            return _end_items(_using(wallet, event.used), event.operation_id, event.items, event.held)
         case CreditsExpired():
             lapsed = replace(wallet.grants[event.grant_id], lapsed=True)
             wallet = replace(wallet, grants=wallet.grants.insert(event.grant_id, lapsed))
@@ -227,6 +252,10 @@ def evolve(wallet: Wallet, event: WalletEvent) -> Wallet:
             return replace(wallet, closed=wallet.closed.insert(event.adjustment_id))
         case _:
             assert_never(event)
+
+
+def _using(wallet: Wallet, used: MonthlyUse | None) -> Wallet:
+    return wallet if used is None else replace(wallet, used=used)
 
 
 def _spend(wallet: Wallet, grant_id: UUID, amount: Millicredits) -> Wallet:

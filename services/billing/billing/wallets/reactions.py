@@ -12,8 +12,10 @@ from common.database import Transaction
 from common.ids import stable_id
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
+from common.plan_limits import month_of
 from common.settings import Settings
 
+from billing.entitlements.views import limits_of
 from billing.rates.views import all_cards, current_card
 from billing.wallets.decisions import (
     WALLET,
@@ -56,6 +58,7 @@ async def account_registered(event: Heard[AccountRegistered], tx: Transaction) -
 @reactions.on(AIOperationRequested)
 async def operation_requested(event: Heard[AIOperationRequested], tx: Transaction) -> None:
     asked = event.data
+    await tx.lock()  # the account's plan stays as it is read
     now: datetime = await tx.scalar(sa.select(sa.func.now()))
     await handle(
         tx,
@@ -73,6 +76,8 @@ async def operation_requested(event: Heard[AIOperationRequested], tx: Transactio
                 rule_id=asked.rule_id,
                 run_id=asked.run_id,
             ),
+            month=month_of(now),
+            limits=await limits_of(tx),
         ),
     )
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+from common.contracts.billing import MonthlyUse
 from common.contracts.operations import Millicredits
 from common.eventsourcing.decider import Snapshot
 from rpds import HashTrieMap
@@ -17,6 +18,7 @@ class _Kept(msgspec.Struct, frozen=True):
     grants: tuple[Grant, ...]
     reservations: dict[UUID, Reservation]
     closed: bytes
+    used: MonthlyUse | None
 
 
 def _encode(wallet: Wallet) -> bytes:
@@ -27,6 +29,7 @@ def _encode(wallet: Wallet) -> bytes:
             tuple(wallet.grants.values()),
             dict(wallet.reservations.items()),
             wallet.closed.packed(),
+            wallet.used,
         )
     )
 
@@ -39,9 +42,10 @@ def _decode(text: str) -> Wallet:
         HashTrieMap({grant.grant_id: grant for grant in kept.grants}),
         HashTrieMap(kept.reservations),
         ClosedIds(kept.closed),
+        kept.used,
     )
 
 
 _decoder = msgspec.json.Decoder(_Kept)
 
-SNAPSHOT = Snapshot("wallet.2", _encode, _decode)
+SNAPSHOT = Snapshot("wallet.3", _encode, _decode)

@@ -1,4 +1,4 @@
-"""The wallet as tables: its standing, its transactions, what was used, and what is reserved. Amounts are millicredits.
+"""The wallet as tables: its standing, its transactions, usage, what is reserved, what a month has used. Amounts are millicredits.
 
 A transaction and the usage behind it have the id of the fact they come from, so "why was I charged" is a join.
 """
@@ -10,10 +10,12 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from common.contracts.billing import MonthlyUse
 from common.database import Row, Sql
 from common.eventsourcing.event import Recorded
 from common.model import Projection
-from common.views import uuid_column
+from common.plan_limits import month_of, used_in
+from common.views import upsert_rows, uuid_column
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
@@ -101,6 +103,17 @@ reservations = sa.Table(
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint("account_id", "operation_id"),
 )
+monthly_use = sa.Table(
+    "monthly_use",
+    metadata,
+    uuid_column("account_id", primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("month", sa.Text, nullable=False),
+    sa.Column("ai_requests", sa.BigInteger, nullable=False),
+    sa.Column("words", sa.BigInteger, nullable=False),
+    sa.Column("images", sa.BigInteger, nullable=False),
+)
+"""Of the last month in which anything was reserved."""
 
 _GRANT_TYPES = {"purchase": "purchase", "refund": "refund"}
 """Plan grants and promotions are adjustments with their kind (PRODUCT §4)."""
@@ -111,6 +124,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self.standings: dict[UUID, dict[str, Any]] = {}
+        self.months: dict[UUID, dict[str, Any]] = {}
         self.grants: list[dict[str, Any]] = []
         self.lapsed: list[dict[str, Any]] = []
         self.transactions: list[dict[str, Any]] = []
@@ -214,6 +228,13 @@ class _Rows:
             "available": event.available,
             "updated_at": fact.recorded_at,
         }
+        used: MonthlyUse | None = getattr(event, "used", None)
+        if used is not None:
+            self.months[fact.account_id] = {
+                "account_id": fact.account_id,
+                "version": fact.version,
+                **msgspec.structs.asdict(used),
+            }
 
     def _holds(self, fact: Recorded[Any]) -> None:
         self.held[fact.account_id, fact.event.operation_id] = {
@@ -306,6 +327,7 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
     for fact in recorded:
         rows.take(fact)
     await sql.execute_many(_UPSERT_WALLET, list(rows.standings.values()))
+    await upsert_rows(sql, monthly_use, list(rows.months.values()), newer_by="version")
     await sql.execute_many(_INSERT_GRANT, rows.grants)
     await sql.execute_many(_LAPSE_GRANT, rows.lapsed)
     await sql.execute_many(_INSERT_TRANSACTION, rows.transactions)
@@ -346,7 +368,10 @@ _HOLD = (
 _EXPIRE_RESERVATION = sa.update(reservations).where(_ITS_RESERVATION).values(expired=True)
 
 PROJECTION = Projection(
-    "wallets", (WALLET.category,), (wallets, grants, transactions, usage_log, reservations), apply
+    "wallets",
+    (WALLET.category,),
+    (wallets, grants, transactions, usage_log, reservations, monthly_use),
+    apply,
 )
 
 
@@ -356,6 +381,13 @@ async def standing(sql: Sql) -> Row:
         sa.select(wallets.c.balance, wallets.c.reserved, wallets.c.available, wallets.c.updated_at)
     )
     return row or {"balance": 0, "reserved": 0, "available": 0, "updated_at": None}
+
+
+async def month_so_far(sql: Sql) -> MonthlyUse:
+    """What is used of the month that it is by the database's clock."""
+    now: datetime = await sql.scalar(sa.select(sa.func.now()))
+    row = await sql.first(sa.select(*(monthly_use.c[name] for name in MonthlyUse.__struct_fields__)))
+    return used_in(month_of(now), MonthlyUse(**row) if row else None)
 
 
 async def due(sql: Sql) -> tuple[list[UUID], list[UUID]]:

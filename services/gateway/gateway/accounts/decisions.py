@@ -247,6 +247,11 @@ class ChangeStatus:
     status: AccountStatus
 
 
+@dataclass(frozen=True)
+class EndTrial:
+    """The account was put on a plan; who is not on trial stays as it is."""
+
+
 SiteCommand = AddSite | ChangeSite | ArchiveSite | RestoreSite | ConfigureWordPress
 SectorCommand = AddSector | ChangeSector | ArchiveSector | RestoreSector
 MemberCommand = AddMember | ChangeMember | GrantSites
@@ -254,6 +259,7 @@ AccountCommand = (
     RegisterAccount
     | ChangeAccount
     | ChangeStatus
+    | EndTrial
     | EraseAccount
     | SwitchModules
     | MemberCommand
@@ -277,6 +283,8 @@ def decide(command: AccountCommand, state: AccountState) -> Sequence[AccountEven
         return [] if same else [changed]
     if isinstance(command, ChangeStatus):
         return [] if command.status == state.status else [AccountStatusChanged(command.status)]
+    if isinstance(command, EndTrial):
+        return [AccountStatusChanged("active")] if state.status == "trial" else []
     if isinstance(command, EraseAccount):
         return _erase(command, state)
     if isinstance(command, SwitchModules):

@@ -3,7 +3,12 @@
 from typing import Any
 
 from common.contracts.billing import CreditsDeducted, CreditsRefused, CreditsReserved
-from common.contracts.operations import AIOperationCancelled, AIOperationFailed, AIOperationRequested
+from common.contracts.operations import (
+    REFUSALS,
+    AIOperationCancelled,
+    AIOperationFailed,
+    AIOperationRequested,
+)
 from common.contracts.planner import (
     IdeasGenerated,
     KeywordsClustered,
@@ -20,11 +25,13 @@ from common.contracts.writer import ContentGenerated, ImagePromptsGenerated, Ima
 from common.database import Transaction
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
+from common.plan_limits import explain
 from common.views import upsert_rows
 
 from gateway.activity.live import LiveUpdates
 from gateway.activity.views import end_operation, items, operations, runs, stages
 
+NO_CREDITS = "Not enough credits for this operation."
 OUTCOMES = (KeywordsClustered, IdeasGenerated, ContentGenerated, ImagePromptsGenerated, ImagesGenerated)
 
 
@@ -75,7 +82,8 @@ async def reserved(event: Heard[CreditsReserved], tx: Transaction) -> None:
 
 @notes.on(CreditsRefused)
 async def refused(event: Heard[CreditsRefused], tx: Transaction) -> None:
-    message = "Not enough credits for this operation."
+    reached = event.data.reached
+    message = NO_CREDITS if reached is None else explain(reached)
     await end_operation(tx, event.account_id, event.data.operation_id, "refused", message)
 
 
@@ -96,8 +104,8 @@ async def succeeded(event: Heard[Any], tx: Transaction) -> None:
 async def failed(event: Heard[AIOperationFailed], tx: Transaction) -> None:
     data = event.data
     if data.item_id is None:
-        ended = "refused" if data.error_code == "INSUFFICIENT_CREDITS" else "failed"
-        message = "Not enough credits for this operation." if ended == "refused" else data.message
+        ended = "refused" if data.error_code in REFUSALS else "failed"
+        message = NO_CREDITS if data.error_code == "INSUFFICIENT_CREDITS" else data.message
         await end_operation(tx, event.account_id, data.operation_id, ended, message)
         return
     # An item that succeeded stays so: its success is the later and final word, whichever is heard first.

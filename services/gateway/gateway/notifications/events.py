@@ -14,6 +14,7 @@ Kind = Literal[
     "operation_failed",
     "credits_low",
     "credits_refused",
+    "plan_limit_reached",
     "publishing_failed",
     "member_changed",
 ]

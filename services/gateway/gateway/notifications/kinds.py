@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from common.auth.permissions import Permission
-from common.contracts.billing import CreditsDeducted, CreditsRefused
+from common.contracts.billing import CreditsDeducted, CreditsRefused, LimitReached
 from common.contracts.gateway import MembershipChanged
-from common.contracts.operations import AIOperationFailed, Millicredits
+from common.contracts.operations import REFUSALS, AIOperationFailed, Millicredits
 from common.contracts.planner import PipelineRunFinished
 from common.contracts.publisher import PublishFailed
+from common.plan_limits import explain
 
 from gateway.notifications.events import Channels, Kind
 
@@ -37,6 +38,7 @@ KINDS: Mapping[Kind, KindOf] = {
     "operation_failed": KindOf("An AI operation has failed", "read"),
     "credits_low": KindOf("Credits are running low", "manage", mailed=True),
     "credits_refused": KindOf("There were not enough credits for an operation", "manage"),
+    "plan_limit_reached": KindOf("The plan has no room this month for an operation", "manage"),
     "publishing_failed": KindOf("An article could not be published", "read"),
     "member_changed": KindOf("Somebody has joined, or has another role", "manage"),
 }
@@ -73,11 +75,13 @@ def notice_of(said: Any) -> Notice | None:
             return Notice(
                 "run_failed", f"The pipeline run has failed: {reason or 'no reason is known'}", task_id=run
             )
-        case AIOperationFailed(item_id=None, run_id=None, error_code=code) if code != "INSUFFICIENT_CREDITS":
+        case AIOperationFailed(item_id=None, run_id=None, error_code=code) if code not in REFUSALS:
             message = f"{said.function} has failed: {said.message}"
             return Notice("operation_failed", message, task_id=said.operation_id)
         case CreditsDeducted(amount=amount, balance=balance) if balance < LOW_CREDITS <= balance + amount:
             return Notice("credits_low", f"{_credits(balance)} credits are left.")
+        case CreditsRefused(reached=LimitReached() as reached):
+            return Notice("plan_limit_reached", explain(reached), task_id=said.operation_id)
         case CreditsRefused(needed=needed, available=available):
             message = (
                 f"An operation needs {_credits(needed)} credits, and {_credits(available)} are available."

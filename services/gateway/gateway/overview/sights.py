@@ -306,10 +306,8 @@ def _paid(event: Heard[Any]) -> list[Entry]:
 def _ended(data: Any) -> str | None:
     """How all that is still open of an operation ends with this. Billing's refusal is also said by who asked."""
     match data:
-        case operations.AIOperationFailed(item_id=None, error_code="INSUFFICIENT_CREDITS"):
-            return "refused"
-        case operations.AIOperationFailed(item_id=None):
-            return "failed"
+        case operations.AIOperationFailed(item_id=None, error_code=code):
+            return "refused" if code in operations.REFUSALS else "failed"
         case operations.AIOperationCancelled():
             return "cancelled"
         case billing.CreditsRefused():

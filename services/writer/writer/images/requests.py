@@ -24,7 +24,7 @@ async def request_prompts(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """For articles of one sector. Raises 402."""
+    """For articles of one sector. Raises 402, and 403 for a limit of the plan."""
     charge = prompts_charge(in_article)
     await operations.request(
         tx,
@@ -52,7 +52,7 @@ async def request_images(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """For images of one sector, made by `model` where no settings say otherwise. Raises 402."""
+    """For images of one sector, made by `model` where no settings say otherwise. Raises 402, and 403 for a limit of the plan."""
     priced_as = await image_price(tx, tx.account_id, model)
     charge = image_charge(await prices.current_card(tx), priced_as)
     await operations.request(

@@ -20,7 +20,7 @@ async def request_content(
     user_id: UUID | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """`tasks` are of one sector. Raises 402 (none starts then) and 409 for a task that cannot be written now."""
+    """`tasks` are of one sector. Raises 402 and 403 (none starts then), 409 for a task that cannot be written now."""
     first = next(iter(tasks.values()))
     await operations.request(
         tx,

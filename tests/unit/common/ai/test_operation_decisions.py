@@ -19,6 +19,7 @@ from common.ai.operations.events import (
     OperationRequested,
     OperationStarted,
 )
+from common.contracts.billing import LimitReached
 from common.contracts.operations import Charge, OperationItem
 from common.ids import stable_id
 from common.testing import given
@@ -65,6 +66,17 @@ def test_is_refused_only_before_it_runs() -> None:
     given(OPERATION)(REQUESTED, OperationRefused("generate_ideas", 4000, 10)).when(
         StartOperation()
     ).then_nothing()
+
+
+def test_a_refusal_says_why() -> None:
+    reached = LimitReached(of="ai_requests", used=9, asked=2, limit=10)
+    refused = OperationRefused("generate_ideas", 4000, 10, None, reached)
+    asked.when(RefuseOperation(4000, 10, reached)).then(refused)
+    assert refused.error_code == "PLAN_LIMIT_REACHED"
+    assert refused.message.startswith("The plan allows 10 AI requests a month, 9 are used")
+    without = OperationRefused("generate_ideas", 4500, 10)
+    assert without.error_code == "INSUFFICIENT_CREDITS"
+    assert without.message == "needed up to 4.5 credits, 0.01 were available"
 
 
 def test_each_item_ends_once() -> None:

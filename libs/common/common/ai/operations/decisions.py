@@ -17,6 +17,7 @@ from common.ai.operations.events import (
     OperationState,
     evolve,
 )
+from common.contracts.billing import LimitReached
 from common.contracts.operations import Millicredits
 from common.eventsourcing.decider import Decider
 from common.eventsourcing.event import EventTypes
@@ -38,6 +39,7 @@ class RefuseOperation:
 
     needed: Millicredits
     available: Millicredits
+    reached: LimitReached | None = None
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ def decide(command: OperationCommand, state: OperationState) -> Sequence[Operati
     match command:
         case StartOperation():
             return [] if state.started else [OperationStarted()]
-        case RefuseOperation(needed, available):
+        case RefuseOperation(needed, available, reached):
             if state.started:
                 return []
-            return [OperationRefused(request.function, needed, available, request.run_id)]
+            return [OperationRefused(request.function, needed, available, request.run_id, reached)]
         case CompleteItem(item_id):
             return [ItemSucceeded(item_id)] if item_id in state.open_items else []
         case FailItem(item_id, error_code, message, cost):

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from common.ai.costs import credits
+from common.contracts.billing import LimitReached
 from common.contracts.operations import Function, Millicredits, OperationItem
 from common.eventsourcing.event import Event
+from common.plan_limits import PlanLimitReached, explain
 
 
 class OperationRequested(Event, frozen=True):
@@ -26,10 +29,23 @@ class OperationStarted(Event, frozen=True):
 
 
 class OperationRefused(Event, frozen=True):
+    """For want of credits; where `reached` says so because of a limit of the plan."""
+
     function: Function
     needed: Millicredits
     available: Millicredits
     run_id: UUID | None = None
+    reached: LimitReached | None = None
+
+    @property
+    def error_code(self) -> str:
+        return "INSUFFICIENT_CREDITS" if self.reached is None else PlanLimitReached.code
+
+    @property
+    def message(self) -> str:
+        if self.reached is not None:
+            return explain(self.reached)
+        return f"needed up to {credits(self.needed)} credits, {credits(self.available)} were available"
 
 
 class ItemSucceeded(Event, frozen=True):

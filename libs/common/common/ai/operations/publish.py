@@ -33,8 +33,8 @@ def publish_operation(fact: Recorded[Event]) -> Contract | None:
                 operation_id=_operation_id(fact),
                 function=event.function,
                 item_id=None,
-                error_code="INSUFFICIENT_CREDITS",
-                message=f"needed up to {event.needed} millicredits, {event.available} were available",
+                error_code=event.error_code,
+                message=event.message,
                 run_id=event.run_id,
             )
         case ItemFailed() as event:

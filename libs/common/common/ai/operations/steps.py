@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from common.ai.answers_store import recorded_cost
-from common.ai.costs import credits, price
+from common.ai.costs import price
 from common.ai.engine import Answer
 from common.ai.functions import AnyFunction
 from common.ai.operations.decisions import (
@@ -22,7 +22,7 @@ from common.ai.operations.decisions import (
     RequestOperation,
     StartOperation,
 )
-from common.ai.operations.events import NotRequested, Operation, OperationRequested
+from common.ai.operations.events import NotRequested, Operation, OperationRefused, OperationRequested
 from common.ai.providers import ProviderError
 from common.ai.registry import function_named
 from common.ai.tailoring import tailored
@@ -37,7 +37,7 @@ from common.jobs.job import AUTOMATION, INTERACTIVE, Job
 from common.jobs.worker import GiveUp, JobHandler, RetryLater, Work
 from common.messaging.envelope import Heard
 from common.messaging.reactions import Reactions
-from common.replicas import balances, prices
+from common.replicas import balances, limits, prices
 
 # Time limits per attempt, in seconds: what the slowest models need, with their own retries inside.
 JOBS: Mapping[Function, Job] = {
@@ -82,10 +82,15 @@ class PaidStep(Protocol):
 
 
 async def request(tx: Transaction, wanted: Request) -> None:
-    """Append the request, once. Raises 402 where the replica of the balance says no (a run's items let billing decide)."""
+    """Append the request, once.
+
+    Raises `PlanLimitReached` and 402 where the replicas of the month's use and of the balance say no (a run's items let
+    billing decide).
+    """
     card = await prices.current_card(tx)
     maximum = sum(price(card, item.charge) for item in wanted.items)
     if wanted.run_id is None and await is_new(tx, wanted.operation_id):
+        await limits.require_monthly_room(tx, wanted.items)
         await balances.require_available(tx, maximum)
     await tx.handle(
         OPERATION,
@@ -144,12 +149,11 @@ def reactions(steps: Mapping[Function, PaidStep]) -> Reactions:
     @table.on(CreditsRefused)
     async def refused(event: Heard[CreditsRefused], tx: Transaction) -> None:
         before, _ = await tx.load(OPERATION, event.data.operation_id)
-        handled = await tx.handle(
-            OPERATION, event.data.operation_id, RefuseOperation(event.data.needed, event.data.available)
-        )
-        if handled.events and isinstance(before, Operation):
-            message = f"needed up to {credits(event.data.needed)} credits"
-            await _fail_open(tx, before, "INSUFFICIENT_CREDITS", message, steps)
+        refusal = RefuseOperation(event.data.needed, event.data.available, event.data.reached)
+        handled = await tx.handle(OPERATION, event.data.operation_id, refusal)
+        for said in handled.events:
+            if isinstance(said, OperationRefused) and isinstance(before, Operation):
+                await _fail_open(tx, before, said.error_code, said.message, steps)
 
     return table
 

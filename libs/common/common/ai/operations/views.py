@@ -54,9 +54,9 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[Any]]) -> None:
                 await add_rows(sql, operations, fact, [row])
             case OperationStarted():
                 await change_rows(sql, operations, fact, [operation_id], status="running")
-            case OperationRefused():
+            case OperationRefused() as event:
                 await change_rows(
-                    sql, operations, fact, [operation_id], status="refused", error_code="INSUFFICIENT_CREDITS"
+                    sql, operations, fact, [operation_id], status="refused", error_code=event.error_code
                 )
             case OperationCancelled():
                 await change_rows(sql, operations, fact, [operation_id], status="cancelled")
