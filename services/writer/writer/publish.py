@@ -16,12 +16,6 @@ from writer.taxonomies import events as taxonomies
 def publish(fact: Recorded[Event]) -> Contract | None:
     """The contract of a fact; None for what stays inside."""
     match fact.event:
-        case tasks.TaskCreated() | tasks.TaskJoinedRun() | tasks.TaskChanged() | tasks.TaskFailed() as event:
-            return _task(fact, event)
-        case tasks.TaskArchived():
-            return public.TasksArchived(task_ids=(StreamName.parse(fact.stream).id,))
-        case tasks.TaskRestored():
-            return public.TasksRestored(task_ids=(StreamName.parse(fact.stream).id,))
         case images.ImagePromptsWritten() | images.ImageGenerated() as event:
             return _image(event)
         case taxonomies.TermAdded() | taxonomies.TermRenamed() as event:
@@ -30,13 +24,12 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             )
             return public.TaxonomyTermsChanged(site_id=event.site_id, terms=(term,))
         case event:
-            return _content(fact, event) or publish_operation(fact) or publish_part(event)
+            return (
+                _task(fact, event) or _content(fact, event) or publish_operation(fact) or publish_part(event)
+            )
 
 
-def _task(
-    fact: Recorded[Event],
-    event: tasks.TaskCreated | tasks.TaskJoinedRun | tasks.TaskChanged | tasks.TaskFailed,
-) -> Contract:
+def _task(fact: Recorded[Event], event: Event) -> Contract | None:
     task_id = StreamName.parse(fact.stream).id
     match event:
         case tasks.TaskCreated(site_id, sector_id, details, run_id):
@@ -48,6 +41,10 @@ def _task(
         case tasks.TaskChanged(site_id, sector_id, details, status):
             items = (_task_item(fact, details, status),)
             return public.TasksChanged(site_id=site_id, sector_id=sector_id, tasks=items)
+        case tasks.TaskStarted(operation_id, run_id):
+            return public.TaskStarted(task_id=task_id, operation_id=operation_id, run_id=run_id)
+        case tasks.TaskCompleted(content_id):
+            return public.TaskCompleted(task_id=task_id, content_id=content_id)
         case tasks.TaskFailed(operation_id, error_code, message, run_id):
             return public.TaskFailed(
                 task_id=task_id,
@@ -56,6 +53,12 @@ def _task(
                 message=message,
                 run_id=run_id,
             )
+        case tasks.TaskArchived():
+            return public.TasksArchived(task_ids=(task_id,))
+        case tasks.TaskRestored():
+            return public.TasksRestored(task_ids=(task_id,))
+        case _:
+            return None
 
 
 def _task_item(

@@ -15,9 +15,11 @@ from common.contracts.writer import (
     ContentChanged,
     ContentReadyToPublish,
     ContentRejected,
+    TaskCompleted,
     TasksArchived,
     TasksChanged,
     TasksRestored,
+    TaskStarted,
 )
 from common.ids import new_id
 from writer.content.api import ContentDetail, VersionOut
@@ -28,7 +30,19 @@ from writer.taxonomies.api import TermOut
 from tests.integration.writer.conftest import CLUSTER, queued
 from tests.integration.writer.service_parts import Parts, Tenant
 
-MIGRATION = Path(__file__).parents[3] / "services/writer/migrations/versions/0005_archived_tasks.py"
+MIGRATIONS = Path(__file__).parents[3] / "services/writer/migrations/versions"
+
+
+def said_with(writer: Parts, tenant: Tenant, migration: str) -> list[tuple[str, str]]:
+    """Type and stream of the facts that a migration has said of what was recorded before it."""
+    with psycopg.connect(writer.urls.owner) as connection:
+        connection.execute("DELETE FROM outbox")
+        connection.execute(runpy.run_path(str(MIGRATIONS / migration))["SAID"])
+        return connection.execute(
+            "SELECT e.type, e.stream FROM outbox JOIN events e USING (position) WHERE e.account_id = %s"
+            " ORDER BY position",
+            (tenant.id,),
+        ).fetchall()
 
 
 async def tasks_of(writer: Parts, tenant: Tenant, *titles: str) -> list[str]:
@@ -108,14 +122,19 @@ class TestTasks:
     ) -> None:
         (task_id,) = await tasks_of(writer, tenant, "Leasing a forklift")
         assert (await writer.call(tenant, "DELETE", f"/writer/tasks/{task_id}/")).status_code == 204
-        with psycopg.connect(writer.urls.owner) as connection:
-            connection.execute("DELETE FROM outbox")
-            connection.execute(runpy.run_path(str(MIGRATION))["SAID"])
-            waiting = connection.execute(
-                "SELECT e.type, e.stream FROM outbox JOIN events e USING (position) WHERE e.account_id = %s",
-                (tenant.id,),
-            ).fetchall()
+        waiting = said_with(writer, tenant, "0005_archived_tasks.py")
         assert waiting == [("TaskArchived", f"task-{task_id}")]
+
+    async def test_in_work_and_completed_are_said_also_those_of_before(
+        self, writer: Parts, tenant: Tenant
+    ) -> None:
+        content_id = await article(writer, tenant)
+        (completed,) = await writer.said(tenant, TaskCompleted)
+        (started,) = await writer.said(tenant, TaskStarted)
+        assert (str(completed.content_id), completed.task_id) == (content_id, started.task_id)
+        waiting = said_with(writer, tenant, "0009_tasks_in_work.py")
+        stream = f"task-{started.task_id}"
+        assert waiting == [("TaskStarted", stream), ("TaskCompleted", stream)]
 
     @pytest.mark.parametrize(
         ("changes", "status", "code"),

@@ -125,9 +125,16 @@ class TestWhatTheWriterSays:
         assert said(writer.ContentArchived(content_id=A))[0].archived is True
         assert said(writer.ContentRestored(content_id=A))[0].archived is False
 
-    def test_a_failed_task(self) -> None:
-        failed = writer.TaskFailed(task_id=A, operation_id=B, error_code="X", message="")
-        assert said(failed) == (Entry(kind="task", id=A, guard=7, status="failed"),)
+    @pytest.mark.parametrize(
+        ("contract", "status"),
+        [
+            (writer.TaskStarted(task_id=A, operation_id=B), "in_progress"),
+            (writer.TaskCompleted(task_id=A, content_id=B), "completed"),
+            (writer.TaskFailed(task_id=A, operation_id=B, error_code="X", message=""), "failed"),
+        ],
+    )
+    def test_how_far_a_task_is(self, contract: Contract, status: str) -> None:
+        assert said(contract) == (Entry(kind="task", id=A, guard=7, status=status),)
 
     def test_a_made_image(self) -> None:
         prompts = writer.ImagePromptsGenerated(

@@ -43,6 +43,10 @@ def test_a_task() -> None:
     assert failure == public.TaskFailed(
         task_id=UUID(int=77), operation_id=OPERATION, error_code="X", message="x", run_id=RUN
     )
+    started = said(tasks.TaskStarted(OPERATION, RUN), "task", UUID(int=77))
+    assert started == public.TaskStarted(task_id=UUID(int=77), operation_id=OPERATION, run_id=RUN)
+    completed = said(tasks.TaskCompleted(ID), "task", UUID(int=77))
+    assert completed == public.TaskCompleted(task_id=UUID(int=77), content_id=ID)
 
 
 def test_generated_content_carries_what_is_charged() -> None:
@@ -79,7 +83,6 @@ def test_the_approved_version_is_what_is_ready_to_publish() -> None:
         (failed(UUID(int=9)), None),
         (tasks.TaskArchived(), public.TasksArchived),
         (tasks.TaskRestored(), public.TasksRestored),
-        (tasks.TaskStarted(OPERATION), None),
         (images.ImageArchived(image_id=ID), None),
     ],
 )

@@ -55,6 +55,21 @@ class TasksRestored(Contract, frozen=True, kw_only=True):
     task_ids: tuple[UUID, ...]
 
 
+@contract(by=("writer",), heard_by=("gateway",))
+class TaskStarted(Contract, frozen=True, kw_only=True):
+    """An operation writes its article: it is in progress."""
+
+    task_id: UUID
+    operation_id: UUID
+    run_id: UUID | None = None
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class TaskCompleted(Contract, frozen=True, kw_only=True):
+    task_id: UUID
+    content_id: UUID
+
+
 @contract(by=("writer",), heard_by=("planner", "gateway"))
 class TaskFailed(Contract, frozen=True, kw_only=True):
     task_id: UUID

@@ -28,6 +28,8 @@ WRITTEN = (
     writer.TasksChanged,
     writer.TasksArchived,
     writer.TasksRestored,
+    writer.TaskStarted,
+    writer.TaskCompleted,
     writer.TaskFailed,
     writer.ContentChanged,
     writer.ContentSubmittedForReview,
@@ -168,6 +170,10 @@ def _written(event: Heard[Any]) -> list[Entry]:
             return [Entry(kind="task", id=id, guard=guard, archived=True) for id in ids]
         case writer.TasksRestored(task_ids=ids):
             return [Entry(kind="task", id=id, guard=guard, archived=False) for id in ids]
+        case writer.TaskStarted(task_id=id):
+            return [Entry(kind="task", id=id, guard=guard, status="in_progress")]
+        case writer.TaskCompleted(task_id=id):
+            return [Entry(kind="task", id=id, guard=guard, status="completed")]
         case writer.TaskFailed(task_id=id):
             return [Entry(kind="task", id=id, guard=guard, status="failed")]
         case writer.ContentArchived(content_id=id):

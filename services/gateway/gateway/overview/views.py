@@ -29,8 +29,9 @@ _MERGED = (
     *("text_version", "words"),
 )
 SEARCHED = ("keyword", "cluster", "idea", "task", "content")
-QUIET = ("CreditsDeducted", *(contract.__name__ for contract in NOTED))
-"""Heard and counted, but nothing a person would call an activity of its own."""
+QUIET = ("CreditsDeducted", "TaskStarted", "TaskCompleted", *(contract.__name__ for contract in NOTED))
+"""Heard and counted, but nothing a person would call an activity of its own: that an article is asked for, and that it is
+written, other events say."""
 ACTIVITY_KEPT = "90 days"
 """Before the newest event of the account, not before now: so the tables follow from the facts alone. A dashboard shows
 the newest hundred at most."""
