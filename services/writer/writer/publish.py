@@ -92,6 +92,7 @@ def _content(fact: Recorded[Event], event: Event) -> Contract | None:
                 usage=event.usage,
                 charge=event.charge,
                 run_id=event.run_id,
+                version=event.text_version,
             )
         case content.ContentEdited():
             return public.ContentChanged(

@@ -281,6 +281,43 @@ class TestTheDashboard:
         await take(gateway, heard(tenant.account_id, [("writer", 3, edited)]))
         assert await status() == {"draft": 1}
 
+    @pytest.mark.parametrize("versions", [(1, 2), (None, None)], ids=["with versions", "without"])
+    async def test_an_article_that_is_written_anew_is_a_draft_until_that_is_published(
+        self, gateway: Gateway, versions: tuple[int | None, int | None]
+    ) -> None:
+        """What the writer said before it named the version comes right, too."""
+        place = Place()
+        article: dict[str, Any] = {"content_id": place.content, "title": "Crane rental guide"}
+
+        def written(version: int | None) -> ContentGenerated:
+            made: dict[str, Any] = {"operation_id": new_id(), "item_id": place.idea, "task_id": place.idea}
+            cost: dict[str, Any] = {"words": 700, "usage": USAGE, "charge": CHARGE}
+            return ContentGenerated(**article, **made, **cost, **place.named, version=version)
+
+        def published(version: int) -> ContentPublished:
+            external: dict[str, Any] = {"external_id": "1", "external_url": "https://example.com/1"}
+            return ContentPublished(content_id=place.content, version=version, site_id=place.site, **external)
+
+        said: list[tuple[str, int, Contract]] = [
+            ("writer", 1, written(versions[0])),
+            ("writer", 2, ContentSubmittedForReview(version=1, **article)),
+            ("publisher", 1, published(1)),
+            ("writer", 5, written(versions[1])),
+            ("writer", 6, ContentSubmittedForReview(version=2, **article)),
+            ("publisher", 2, published(2)),
+        ]
+        for length, status in enumerate(("draft", "review", "published", "draft", "review", "published"), 1):
+            for seed in range(3):
+                tenant = await gateway.register()
+                events = heard(tenant.account_id, said[:length])
+                random.Random(seed).shuffle(events)
+                await take(gateway, events)
+                pipeline = (await ask(tenant, "dashboard"))["workflow_pipeline"]
+                (counted,) = (each["by_status"] for each in pipeline if each["kind"] == "content")
+                assert counted == {status: 1}, (length, seed)
+                (group,) = (await ask(tenant, "search", q="crane", kind="content"))["groups"]
+                assert [result["status"] for result in group["results"]] == [status]
+
 
 class TestTheSearch:
     async def test_finds_words_of_all_kinds_and_marks_them(self, tenant: Tenant, place: Place) -> None:

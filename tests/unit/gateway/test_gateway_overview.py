@@ -121,6 +121,12 @@ class TestWhatTheWriterSays:
         (entry,) = said(contract)
         assert (entry.status, entry.text, entry.text_version) == (status, "T", 3)
 
+    def test_an_article_that_is_written(self) -> None:
+        written = example(cast("Any", writer.ContentGenerated))
+        for version in (None, 4):
+            entry, _ = said(msgspec.structs.replace(written, version=version))
+            assert (entry.status, entry.text_version, entry.archived) == ("draft", version, False)
+
     def test_an_archived_article_comes_back(self) -> None:
         assert said(writer.ContentArchived(content_id=A))[0].archived is True
         assert said(writer.ContentRestored(content_id=A))[0].archived is False

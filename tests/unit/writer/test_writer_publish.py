@@ -54,6 +54,7 @@ def test_generated_content_carries_what_is_charged() -> None:
     assert isinstance(contract, public.ContentGenerated)
     assert contract.item_id == contract.task_id == WRITTEN.origin.task_id
     assert (contract.words, contract.charge.units, contract.run_id) == (900, 900, WRITTEN.run_id)
+    assert contract.version == WRITTEN.text_version
 
 
 def test_the_approved_version_is_what_is_ready_to_publish() -> None:

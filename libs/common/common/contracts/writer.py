@@ -81,7 +81,7 @@ class TaskFailed(Contract, frozen=True, kw_only=True):
 
 @contract(by=("writer",), heard_by=("billing", "planner", "gateway", "publisher"))
 class ContentGenerated(Contract, frozen=True, kw_only=True):
-    """Outcome of `generate_content` for one task (`item_id` = task_id)."""
+    """Outcome of `generate_content` for one task (`item_id` = task_id), a draft; `version` None was said before it had one."""
 
     operation_id: UUID
     item_id: UUID
@@ -94,6 +94,7 @@ class ContentGenerated(Contract, frozen=True, kw_only=True):
     usage: Usage
     charge: Charge
     run_id: UUID | None = None
+    version: int | None = None
 
 
 @contract(by=("writer",), heard_by=("publisher", "gateway"))

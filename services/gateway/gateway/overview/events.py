@@ -31,8 +31,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of two events about one thing the one with the greater `guard` is right, in whatever order they are heard: the version
     of the thing's stream, or how final a word is. What they say of its publication is compared by `live_guard`.
-    `text_version` is the latest one of an article, `live_version` the published one (0: none). `amount` is words,
-    millicredits or items, by kind.
+    `text_version` is the latest one of an article, `live_version` the published one (0: none); whoever speaks of an
+    article's status and of no version speaks of the version after the latest known one. `amount` is words, millicredits or
+    items, by kind.
     """
 
     kind: Kind

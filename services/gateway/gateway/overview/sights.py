@@ -236,7 +236,7 @@ def _made(event: Heard[Any]) -> list[Entry]:
             return [_cluster(each.cluster_id, each.name, place) for each in clusters]
         case planner.IdeasGenerated(ideas=ideas):
             return [_idea(each.idea_id, each.title, "new", place) for each in ideas]
-        case writer.ContentGenerated(content_id=id, title=title, words=words):
+        case writer.ContentGenerated(content_id=id, title=title, words=words, version=version):
             return [
                 Entry(
                     kind="content",
@@ -244,6 +244,7 @@ def _made(event: Heard[Any]) -> list[Entry]:
                     text=title,
                     status="draft",
                     amount=words,
+                    text_version=version,
                     archived=False,
                     **place,
                 )
