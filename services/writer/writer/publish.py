@@ -16,8 +16,6 @@ from writer.taxonomies import events as taxonomies
 def publish(fact: Recorded[Event]) -> Contract | None:
     """The contract of a fact; None for what stays inside."""
     match fact.event:
-        case images.ImagePromptsWritten() | images.ImageGenerated() as event:
-            return _image(event)
         case taxonomies.TermAdded() | taxonomies.TermRenamed() as event:
             term = public.TermItem(
                 term_id=event.term_id, taxonomy=event.taxonomy, name=event.name, slug=event.slug
@@ -25,7 +23,11 @@ def publish(fact: Recorded[Event]) -> Contract | None:
             return public.TaxonomyTermsChanged(site_id=event.site_id, terms=(term,))
         case event:
             return (
-                _task(fact, event) or _content(fact, event) or publish_operation(fact) or publish_part(event)
+                _task(fact, event)
+                or _content(fact, event)
+                or _image(fact, event)
+                or publish_operation(fact)
+                or publish_part(event)
             )
 
 
@@ -150,25 +152,17 @@ def _ready(event: content.ContentReleased) -> public.ContentReadyToPublish:
     )
 
 
-def _image(event: images.ImagePromptsWritten | images.ImageGenerated) -> Contract:
+def _image(fact: Recorded[Event], event: Event) -> Contract | None:
+    content_id = StreamName.parse(fact.stream).id
     match event:
         case images.ImagePromptsWritten():
-            items = tuple(
-                public.ImageItem(
-                    image_id=draft.image_id,
-                    image_type=draft.image_type,
-                    alt_text=draft.alt_text,
-                    position=draft.position,
-                )
-                for draft in event.images
-            )
             return public.ImagePromptsGenerated(
                 operation_id=event.operation_id,
                 item_id=event.content_id,
                 site_id=event.site_id,
                 sector_id=event.sector_id,
                 content_id=event.content_id,
-                images=items,
+                images=tuple(_image_item(draft) for draft in event.images),
                 usage=event.usage,
                 charge=event.charge,
                 run_id=event.run_id,
@@ -186,3 +180,36 @@ def _image(event: images.ImagePromptsWritten | images.ImageGenerated) -> Contrac
                 charge=event.charge,
                 run_id=event.run_id,
             )
+        case images.ImageAdded():
+            return public.ImageAdded(
+                content_id=event.content_id,
+                site_id=event.site_id,
+                sector_id=event.sector_id,
+                image=_image_item(event.image),
+            )
+        case images.ImageChanged(image=draft, status=status):
+            return public.ImageChanged(content_id=content_id, image=_image_item(draft), status=status)
+        case images.ImageFailed():
+            return public.ImageFailed(
+                content_id=content_id,
+                image_id=event.image_id,
+                operation_id=event.operation_id,
+                error_code=event.error_code,
+                message=event.message,
+                run_id=event.run_id,
+            )
+        case images.ImageArchived(image_id=id):
+            return public.ImagesArchived(content_id=content_id, image_ids=(id,))
+        case images.ImageRestored(image_id=id):
+            return public.ImagesRestored(content_id=content_id, image_ids=(id,))
+        case _:
+            return None
+
+
+def _image_item(draft: images.ImageDraft) -> public.ImageItem:
+    return public.ImageItem(
+        image_id=draft.image_id,
+        image_type=draft.image_type,
+        alt_text=draft.alt_text,
+        position=draft.position,
+    )

@@ -1,11 +1,8 @@
 """The writer's routes on a real PostgreSQL."""
 
-import runpy
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from common.api.answers import Listed, Success
 from common.contracts.billing import CreditsRefused, CreditsReserved
@@ -15,11 +12,9 @@ from common.contracts.writer import (
     ContentChanged,
     ContentReadyToPublish,
     ContentRejected,
-    TaskCompleted,
     TasksArchived,
     TasksChanged,
     TasksRestored,
-    TaskStarted,
 )
 from common.ids import new_id
 from writer.content.api import ContentDetail, VersionOut
@@ -29,20 +24,6 @@ from writer.taxonomies.api import TermOut
 
 from tests.integration.writer.conftest import CLUSTER, queued
 from tests.integration.writer.service_parts import Parts, Tenant
-
-MIGRATIONS = Path(__file__).parents[3] / "services/writer/migrations/versions"
-
-
-def said_with(writer: Parts, tenant: Tenant, migration: str) -> list[tuple[str, str]]:
-    """Type and stream of the facts that a migration has said of what was recorded before it."""
-    with psycopg.connect(writer.urls.owner) as connection:
-        connection.execute("DELETE FROM outbox")
-        connection.execute(runpy.run_path(str(MIGRATIONS / migration))["SAID"])
-        return connection.execute(
-            "SELECT e.type, e.stream FROM outbox JOIN events e USING (position) WHERE e.account_id = %s"
-            " ORDER BY position",
-            (tenant.id,),
-        ).fetchall()
 
 
 async def tasks_of(writer: Parts, tenant: Tenant, *titles: str) -> list[str]:
@@ -116,25 +97,6 @@ class TestTasks:
         assert (await writer.call(tenant, "POST", f"{path}restore/")).status_code == 200
         assert (await writer.call(tenant, "GET", path)).status_code == 200
         assert [said.task_ids for said in await writer.said(tenant, TasksRestored)] == [(task_id,)]
-
-    async def test_archived_before_that_was_said_are_said_with_the_migration(
-        self, writer: Parts, tenant: Tenant
-    ) -> None:
-        (task_id,) = await tasks_of(writer, tenant, "Leasing a forklift")
-        assert (await writer.call(tenant, "DELETE", f"/writer/tasks/{task_id}/")).status_code == 204
-        waiting = said_with(writer, tenant, "0005_archived_tasks.py")
-        assert waiting == [("TaskArchived", f"task-{task_id}")]
-
-    async def test_in_work_and_completed_are_said_also_those_of_before(
-        self, writer: Parts, tenant: Tenant
-    ) -> None:
-        content_id = await article(writer, tenant)
-        (completed,) = await writer.said(tenant, TaskCompleted)
-        (started,) = await writer.said(tenant, TaskStarted)
-        assert (str(completed.content_id), completed.task_id) == (content_id, started.task_id)
-        waiting = said_with(writer, tenant, "0009_tasks_in_work.py")
-        stream = f"task-{started.task_id}"
-        assert waiting == [("TaskStarted", stream), ("TaskCompleted", stream)]
 
     @pytest.mark.parametrize(
         ("changes", "status", "code"),

@@ -157,6 +157,20 @@ class TestWhatTheWriterSays:
             ("ai_item", "succeeded"),
         ]
 
+    def test_a_picture(self) -> None:
+        item = writer.ImageItem(image_id=A, image_type="featured", alt_text="", position=0)
+        (added,) = said(writer.ImageAdded(content_id=B, image=item, **PLACE))
+        assert added == Entry(kind="image", id=A, guard=7, status="pending", **PLACE)
+        (changed,) = said(writer.ImageChanged(content_id=B, image=item, status="generated"))
+        assert (changed.status, changed.failed) == ("generated", 0)
+        (failed,) = said(
+            writer.ImageFailed(content_id=B, image_id=A, operation_id=RUN, error_code="X", message="")
+        )
+        assert (failed.status, failed.failed) == (None, 1), "what was made before stays"
+        (archived,) = said(writer.ImagesArchived(content_id=B, image_ids=(A,)))
+        (restored,) = said(writer.ImagesRestored(content_id=B, image_ids=(A,)))
+        assert (archived.archived, restored.archived) == (True, False)
+
 
 class TestWhatThePublisherSays:
     def test_a_publication_is_compared_by_itself(self) -> None:

@@ -87,6 +87,10 @@ class TestPrompts:
         again = msgspec.structs.replace(WRITTEN, operation_id=OTHER, images=())
         state = gallery(WRITTEN, generated(FIRST), again)
         assert [image.archived for image in state.images.values()] == [False, True]
+        command = WritePrompts(CONTENT, SITE, SECTOR, "Forklifts", (), OTHER, USAGE, CHARGE, RUN)
+        archived = ImageArchived(image_id=SECOND)
+        given(GALLERY)(WRITTEN, generated(FIRST)).when(command).then(archived, again)
+        given(GALLERY)(WRITTEN, generated(FIRST), archived).when(command).then(again)
 
     def test_one_is_added_by_hand_once(self) -> None:
         command = AddImage(CONTENT, SITE, SECTOR, "Forklifts", DRAFTS[0])

@@ -23,6 +23,10 @@ from tests.unit.writer.test_writer_tasks import CREATED, DETAILS, OPERATION, RUN
 from tests.unit.writer.test_writer_terms import ADDED, RENAMED
 from tests.unit.writer.writer_content_facts import APPROVED, ID, PUBLISHED, RELEASED, SUBMITTED, TEXT, WRITTEN
 
+PICTURED = images.ImageAdded(
+    content_id=ID, site_id=SITE, sector_id=SECTOR, title="Forklifts", image=PROMPTS.images[0]
+)
+
 
 def said(event: Event, category: str = "content", id: UUID = ID) -> Contract | None:
     fact = Recorded(1, UUID(int=1), f"{category}-{id}", 1, new_id(), event, Meta(), datetime.now(UTC))
@@ -81,10 +85,14 @@ def test_the_approved_version_is_what_is_ready_to_publish() -> None:
         (ADDED, public.TaxonomyTermsChanged),
         (RENAMED, public.TaxonomyTermsChanged),
         (PUBLISHED, None),
-        (failed(UUID(int=9)), None),
+        (failed(UUID(int=9)), public.ImageFailed),
+        (PICTURED, public.ImageAdded),
+        (images.ImageChanged(image=PICTURED.image, status="pending"), public.ImageChanged),
+        (images.ImageArchived(image_id=ID), public.ImagesArchived),
+        (images.ImageRestored(image_id=ID), public.ImagesRestored),
+        (images.ImagesAwaited(run_id=ID, image_ids=()), None),
         (tasks.TaskArchived(), public.TasksArchived),
         (tasks.TaskRestored(), public.TasksRestored),
-        (images.ImageArchived(image_id=ID), None),
     ],
 )
 def test_each_fact_has_its_contract(event: Event, contract: type[Contract] | None) -> None:

@@ -12,6 +12,7 @@ from common.contracts.planner import ContentStructure, ContentType
 TaskStatus = Literal["queued", "in_progress", "completed", "failed"]
 ContentStatus = Literal["draft", "review", "published"]
 ImageType = Literal["featured", "in_article", "desktop", "mobile"]
+ImageStatus = Literal["pending", "generated", "failed"]
 Taxonomy = Literal["category", "tag"]
 
 
@@ -180,6 +181,53 @@ class ImagesGenerated(Contract, frozen=True, kw_only=True):
     usage: Usage
     charge: Charge
     run_id: UUID | None = None
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class ImageAdded(Contract, frozen=True, kw_only=True):
+    """Described by hand; it is pending."""
+
+    content_id: UUID
+    site_id: UUID
+    sector_id: UUID
+    image: ImageItem
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class ImageChanged(Contract, frozen=True, kw_only=True):
+    """Described otherwise, and its status now."""
+
+    content_id: UUID
+    image: ImageItem
+    status: ImageStatus
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class ImageFailed(Contract, frozen=True, kw_only=True):
+    """Could not be made; one that was made before stays generated."""
+
+    content_id: UUID
+    image_id: UUID
+    operation_id: UUID
+    error_code: str
+    message: str
+    run_id: UUID | None = None
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class ImagesArchived(Contract, frozen=True, kw_only=True):
+    """Gone from the lists; can be restored."""
+
+    content_id: UUID
+    image_ids: tuple[UUID, ...]
+
+
+@contract(by=("writer",), heard_by=("gateway",))
+class ImagesRestored(Contract, frozen=True, kw_only=True):
+    """Back in the lists as they were."""
+
+    content_id: UUID
+    image_ids: tuple[UUID, ...]
 
 
 class TermItem(msgspec.Struct, frozen=True, kw_only=True):

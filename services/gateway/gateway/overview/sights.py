@@ -38,6 +38,13 @@ WRITTEN = (
     writer.ContentArchived,
     writer.ContentRestored,
 )
+ILLUSTRATED = (
+    writer.ImageAdded,
+    writer.ImageChanged,
+    writer.ImageFailed,
+    writer.ImagesArchived,
+    writer.ImagesRestored,
+)
 PUBLISHED = (publisher.ContentPublished, publisher.ContentUnpublished)
 OUTCOMES = (
     planner.KeywordsClustered,
@@ -67,6 +74,7 @@ NOTED = (billing.CreditsReserved, gateway.MembershipChanged, publisher.PublishFa
 SEEN: tuple[type[Contract], ...] = (
     *PLANNED,
     *WRITTEN,
+    *ILLUSTRATED,
     *PUBLISHED,
     *OUTCOMES,
     *PAID,
@@ -98,6 +106,8 @@ def _entries(event: Heard[Any]) -> Sequence[Entry]:
         return _planned(event)
     if isinstance(event.data, WRITTEN):
         return _written(event)
+    if isinstance(event.data, ILLUSTRATED):
+        return _illustrated(event)
     if isinstance(event.data, PUBLISHED):
         return _published(event)
     if isinstance(event.data, OUTCOMES):
@@ -205,6 +215,21 @@ def _written(event: Heard[Any]) -> list[Entry]:
             text_version=data.version,
         )
     ]
+
+
+def _illustrated(event: Heard[Any]) -> list[Entry]:
+    """Pictures but for what operations bring about. A failure is no status: what was made before stays."""
+    guard = event.version
+    match event.data:
+        case writer.ImageAdded(image=image):
+            return [Entry(kind="image", id=image.image_id, status="pending", **_place(event))]
+        case writer.ImageChanged(image=image, status=status):
+            return [Entry(kind="image", id=image.image_id, guard=guard, status=status, failed=0)]
+        case writer.ImageFailed(image_id=id):
+            return [Entry(kind="image", id=id, guard=guard, failed=1)]
+        case writer.ImagesArchived(image_ids=ids):
+            return [Entry(kind="image", id=id, guard=guard, archived=True) for id in ids]
+    return [Entry(kind="image", id=id, guard=guard, archived=False) for id in event.data.image_ids]
 
 
 def _published(event: Heard[Any]) -> list[Entry]:

@@ -1,6 +1,6 @@
 """Images and image prompts over HTTP: a prompt is an image that is not made yet."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,7 @@ from common.api.paging import Page, paginate
 from common.api.runtime import Runtime
 from common.api.scope import Filter, FilterOf, listed, require_one_sector, require_row, require_rows
 from common.contracts.operations import ObjectRef
-from common.contracts.writer import ImageType
+from common.contracts.writer import ImageStatus, ImageType
 from common.database import Row, Sql, Transaction
 from common.objects import ObjectMissing
 from fastapi import APIRouter, Request
@@ -34,7 +34,6 @@ router = APIRouter(prefix="/api/v1/writer/images", tags=["writer"])
 prompts_router = APIRouter(prefix="/api/v1/writer/image-prompts", tags=["writer"])
 
 MOST_AT_ONCE = 100
-ImageStatus = Literal["pending", "generated", "failed"]
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 

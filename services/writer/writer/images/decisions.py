@@ -144,7 +144,13 @@ def decide(command: GalleryCommand, state: GalleryState) -> Sequence[GalleryEven
 def _write(command: WritePrompts, state: GalleryState) -> Sequence[GalleryEvent]:
     if isinstance(state, Gallery) and command.operation_id in state.prompted:
         return []
+    unmade = [
+        ImageArchived(image_id=id)
+        for id, image in (state.images.items() if isinstance(state, Gallery) else ())
+        if image.status != "generated" and not image.archived
+    ]
     return [
+        *unmade,
         ImagePromptsWritten(
             content_id=command.content_id,
             site_id=command.site_id,
@@ -155,7 +161,7 @@ def _write(command: WritePrompts, state: GalleryState) -> Sequence[GalleryEvent]
             usage=command.usage,
             charge=command.charge,
             run_id=command.run_id,
-        )
+        ),
     ]
 
 

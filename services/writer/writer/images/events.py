@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 from common.contracts.operations import Charge, ObjectRef, Usage
-from common.contracts.writer import ImageType
+from common.contracts.writer import ImageStatus, ImageType
 from common.eventsourcing.event import Event
-
-ImageStatus = Literal["pending", "generated", "failed"]
 
 
 class ImageDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +21,8 @@ class ImageDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImagePromptsWritten(Event, frozen=True, kw_only=True):
-    """The outcome of `generate_image_prompts`; takes the place of what was described before and never made."""
+    """The outcome of `generate_image_prompts`; takes the place of what was described before and never made, which facts of
+    their own archive first (before those there were, this alone did)."""
 
     content_id: UUID
     site_id: UUID
