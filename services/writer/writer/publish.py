@@ -104,6 +104,7 @@ def _content(fact: Recorded[Event], event: Event) -> Contract | None:
                 version=event.text_version,
                 title=event.text.title,
                 status="draft",
+                words=event.text.body.words,
             )
         case content.ContentSubmitted():
             return public.ContentSubmittedForReview(

@@ -43,6 +43,11 @@ class TestAnEvent:
         given(OVERVIEW)().when(See(self.sight)).then(self.sight)
         given(OVERVIEW)(self.sight).when(See(self.sight)).then_nothing()
 
+    def test_is_seen_again_where_more_of_it_is_understood(self) -> None:
+        more = msgspec.structs.replace(self.sight, entries=(Entry(kind="keyword", id=A),))
+        given(OVERVIEW)(self.sight).when(See(more)).then(more)
+        given(OVERVIEW)(self.sight, more).when(See(more)).then_nothing()
+
     @pytest.mark.parametrize("contract", SEEN, ids=lambda contract: contract.__name__)
     def test_of_every_kind_is_about_something_or_noted(self, contract: type[Contract]) -> None:
         made: Any = contract
@@ -57,11 +62,10 @@ class TestAnEvent:
 
 class TestWhatThePlannerSays:
     def test_a_keyword(self) -> None:
-        item = planner.KeywordItem(keyword_id=A, keyword="crane", status="mapped")
+        item = planner.KeywordItem(keyword_id=A, keyword="crane", status="mapped", cluster_id=B)
         (entry,) = said(planner.KeywordsChanged(keywords=(item,), **PLACE))
-        assert entry == Entry(
-            kind="keyword", id=A, guard=7, text="crane", status="mapped", archived=False, **PLACE
-        )
+        named: dict[str, Any] = {"text": "crane", "status": "mapped", "parent_id": B, "archived": False}
+        assert entry == Entry(kind="keyword", id=A, guard=7, **named, **PLACE)
 
     def test_what_is_archived_keeps_its_text(self) -> None:
         for contract, kind in (
@@ -84,7 +88,7 @@ class TestWhatThePlannerSays:
             word_count=900,
         )
         (entry,) = said(planner.IdeasQueued(ideas=(idea,), **PLACE))
-        assert (entry.text, entry.status) == ("How", "queued")
+        assert (entry.text, entry.status, entry.archived) == ("How", "queued", None)
 
     def test_how_a_run_goes(self) -> None:
         statuses = [
@@ -122,7 +126,7 @@ class TestWhatTheWriterSays:
         assert (entry.status, entry.text, entry.text_version) == (status, "T", 3)
 
     def test_an_article_that_is_written(self) -> None:
-        written = example(cast("Any", writer.ContentGenerated))
+        written = cast("Contract", example(cast("Any", writer.ContentGenerated)))
         for version in (None, 4):
             entry, _ = said(msgspec.structs.replace(written, version=version))
             assert (entry.status, entry.text_version, entry.archived) == ("draft", version, False)

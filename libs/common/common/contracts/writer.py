@@ -106,6 +106,7 @@ class ContentChanged(Contract, frozen=True, kw_only=True):
     version: int
     title: str
     status: ContentStatus
+    words: int | None = None
 
 
 @contract(by=("writer",), heard_by=("planner", "gateway"))

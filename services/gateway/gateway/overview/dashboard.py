@@ -80,7 +80,7 @@ def _run(run: Row, stages: Sequence[Row]) -> dict[str, Any]:
         "stages": [
             {
                 "stage": int(stage["label"]),
-                "status": stage["status"],
+                "status": _stage_status(run, stage),
                 "items": stage["amount"],
                 "failed": stage["failed"],
             }
@@ -88,3 +88,10 @@ def _run(run: Row, stages: Sequence[Row]) -> dict[str, Any]:
             if stage["parent_id"] == run["id"]
         ],
     }
+
+
+def _stage_status(run: Row, stage: Row) -> str | None:
+    """What was in work ends with its run."""
+    ended = run["status"] in ("completed", "failed", "cancelled") and stage["status"] == "running"
+    status: str | None = run["status"] if ended else stage["status"]
+    return status

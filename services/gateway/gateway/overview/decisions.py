@@ -1,4 +1,4 @@
-"""What may be decided about an event that was heard: it is seen once; no I/O, no clock."""
+"""What may be decided about an event that was heard: it is seen once as it is; no I/O, no clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class See:
 
 
 def decide(command: See, seen: Seen) -> Sequence[EntriesSeen]:
-    return [] if seen.known else [command.sight]
+    return [] if command.sight == seen.sight else [command.sight]
 
 
 OVERVIEW: Decider[Seen, See] = Decider(

@@ -1,6 +1,7 @@
 """What the gateway has seen of the other services, as its own facts: the views over all services follow from them alone.
 
-One stream for each event that was heard, named after it, so that hearing it again changes nothing.
+One stream for each event that was heard, named after it, so that hearing it again changes nothing; heard again by who
+understands more of it, it is seen once more, and what was seen then is added.
 """
 
 from dataclasses import dataclass
@@ -64,8 +65,10 @@ class EntriesSeen(Event, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Seen:
-    known: bool = False
+    """`sight` is what was seen last; None: nothing yet."""
+
+    sight: "EntriesSeen | None" = None
 
 
-def evolve(_seen: Seen, _event: EntriesSeen) -> Seen:
-    return Seen(known=True)
+def evolve(_seen: Seen, event: EntriesSeen) -> Seen:
+    return Seen(event)

@@ -134,6 +134,7 @@ def _planned(event: Heard[Any]) -> list[Entry]:
                     id=each.keyword_id,
                     text=each.keyword,
                     status=each.status,
+                    parent_id=each.cluster_id,
                     archived=False,
                     **place,
                 )
@@ -153,11 +154,12 @@ def _planned(event: Heard[Any]) -> list[Entry]:
 
 
 def _cluster(id: UUID, name: str, place: dict[str, Any]) -> Entry:
-    return Entry(kind="cluster", id=id, text=name, status="active", archived=False, **place)
+    return Entry(kind="cluster", id=id, text=name, archived=False, **place)
 
 
 def _idea(id: UUID, title: str, status: str, place: dict[str, Any]) -> Entry:
-    return Entry(kind="idea", id=id, text=title, status=status, archived=False, **place)
+    """An archived one stays so: the article of its task may be written later."""
+    return Entry(kind="idea", id=id, text=title, status=status, **place)
 
 
 def _written(event: Heard[Any]) -> list[Entry]:
@@ -190,7 +192,7 @@ def _written(event: Heard[Any]) -> list[Entry]:
             return [Entry(kind="content", id=id, guard=guard, archived=True)]
         case writer.ContentRestored(content_id=id):
             return [Entry(kind="content", id=id, guard=guard, archived=False)]
-        case writer.ContentChanged(content_id=id, version=version, title=title, status=status):
+        case writer.ContentChanged(content_id=id, version=version, title=title, status=status, words=words):
             place = _place(event)
             return [
                 Entry(
@@ -198,6 +200,7 @@ def _written(event: Heard[Any]) -> list[Entry]:
                     id=id,
                     text=title,
                     status=status,
+                    amount=words,
                     text_version=version,
                     archived=False,
                     **place,

@@ -1,7 +1,7 @@
 """The tables of the views over all services, and how a fact changes them.
 
 An entry is merged column by column: of all facts that speak of a column the one with the greatest `guard` is right
-(`guards` remembers it, in the order of `_MERGED`). So an entry is the same in whatever order events were heard. Counts move by
+(`guards` remembers it, see `statements.py`). So an entry is the same in whatever order events were heard. Counts move by
 what an entry was before and is after a statement, so that a fact applied twice counts once. Each search or count names
 its tenant by the policy of the tables alone.
 """
@@ -22,12 +22,9 @@ from gateway import metadata
 from gateway.overview.decisions import OVERVIEW
 from gateway.overview.events import EntriesSeen, Entry
 from gateway.overview.sights import NOTED
+from gateway.overview.statements import CLUSTERS_OF, END, ENDED, GIVEN, MAPPED, MERGE, NOTE, SPELL
 from gateway.overview.words import SHORTEST_MISTYPED, words_of
 
-_MERGED = (
-    *("site_id", "sector_id", "parent_id", "text", "label", "status", "archived", "amount", "failed"),
-    *("text_version", "words"),
-)
 SEARCHED = ("keyword", "cluster", "idea", "task", "content")
 QUIET = ("CreditsDeducted", "TaskStarted", "TaskCompleted", *(contract.__name__ for contract in NOTED))
 """Heard and counted, but nothing a person would call an activity of its own: that an article is asked for, and that it is
@@ -108,125 +105,6 @@ spellings = sa.Table(
     sa.Column("word", sa.Text, primary_key=True),
 )
 
-_GIVEN = """
-WITH said AS (
-    SELECT * FROM jsonb_to_recordset(%(entries)s::jsonb) AS s (kind text, id uuid, guard integer, site_id uuid,
-        sector_id uuid, parent_id uuid, text text, label text, status text, archived boolean, amount bigint,
-        failed integer, text_version integer, live_version integer, live_guard integer, words text[])
-), given AS (
-    SELECT s.kind, s.id, coalesce(s.guard, 0) AS guard, s.site_id, coalesce(s.sector_id, c.sector_id) AS sector_id,
-        s.parent_id, s.text, s.label, s.status, s.archived, s.amount, s.failed, s.text_version, s.live_version,
-        s.live_guard, array_to_tsvector(s.words) AS words, %(at)s AS made_at, %(at)s AS said_at
-    FROM said s LEFT JOIN LATERAL (
-        SELECT e.sector_id FROM overview_entries e
-        WHERE e.account_id = %(account)s AND e.kind = 'content' AND e.id = s.id AND s.kind = 'publication' OFFSET 0
-    ) AS c ON true
-    UNION ALL
-    SELECT p.kind, p.id, 0, NULL, s.sector_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        p.made_at, p.said_at
-    FROM said s CROSS JOIN LATERAL (
-        SELECT e.* FROM overview_entries e
-        WHERE e.account_id = %(account)s AND e.kind = 'publication' AND e.id = s.id OFFSET 0
-    ) AS p
-    WHERE s.kind = 'content' AND s.sector_id IS NOT NULL AND p.sector_id IS NULL
-)"""
-"""A publication lies in the sector of its article, whichever is heard first.
-
-`OFFSET 0` keeps each look by a key what it is, here and below: joined, all of the account's entries would be read for a
-fact wherever the database takes them for few, as in a plan made while the table was empty.
-"""
-
-_ENDED = """
-WITH given AS (
-    SELECT e.kind, e.id, 2 AS guard, NULL::uuid AS site_id, NULL::uuid AS sector_id, NULL::uuid AS parent_id,
-        NULL::text AS text, NULL::text AS label, o.status, NULL::boolean AS archived,
-        NULL::bigint AS amount, NULL::integer AS failed, NULL::integer AS text_version, NULL::integer AS live_version,
-        NULL::integer AS live_guard, NULL::tsvector AS words, %(at)s AS made_at, %(at)s AS said_at
-    FROM overview_entries o CROSS JOIN LATERAL (
-        SELECT e.* FROM overview_entries e WHERE e.account_id = %(account)s AND e.parent_id = o.id OFFSET 0
-    ) AS e
-    WHERE o.account_id = %(account)s AND o.kind = 'operation' AND o.id = %(operation)s
-        AND o.guard = 2 AND e.kind = 'ai_item' AND e.guard < 2
-)"""
-"""What is open of an operation ends with it, also where its end is heard before its beginning."""
-
-_OF = {"sector_id": "CASE kind WHEN 'publication' THEN 0 ELSE guard END"}
-"""The sector of a publication is its article's, not its own word."""
-_GUARDS = ", ".join(f"CASE WHEN {name} IS NOT NULL THEN {_OF.get(name, 'guard')} END" for name in _MERGED)
-_RIGHT = ", ".join(
-    f"{name} = CASE WHEN excluded.guards[{n}] > coalesce(e.guards[{n}], -1) THEN excluded.{name} ELSE e.{name} END"
-    for n, name in enumerate(_MERGED, 1)
-)
-_LATER = ", ".join(f"greatest(e.guards[{n}], excluded.guards[{n}])" for n in range(1, len(_MERGED) + 1))
-_MERGE = f"""
-, before AS (
-    SELECT e.* FROM given CROSS JOIN LATERAL (
-        SELECT e.* FROM overview_entries e
-        WHERE e.account_id = %(account)s AND e.kind = given.kind AND e.id = given.id OFFSET 0
-    ) AS e
-), after AS (
-    INSERT INTO overview_entries AS e (account_id, kind, id, guard, guards, live_version, live_guard, made_at, said_at,
-        {", ".join(_MERGED)})
-    SELECT %(account)s, kind, id, guard, ARRAY[{_GUARDS}], live_version, live_guard, made_at, said_at, {", ".join(_MERGED)}
-    FROM given
-    ON CONFLICT (account_id, kind, id) DO UPDATE SET
-        {_RIGHT},
-        guards = ARRAY[{_LATER}],
-        live_version = CASE WHEN excluded.live_guard > coalesce(e.live_guard, 0) THEN excluded.live_version
-            ELSE e.live_version END,
-        guard = greatest(e.guard, excluded.guard), live_guard = greatest(e.live_guard, excluded.live_guard),
-        made_at = least(e.made_at, excluded.made_at), said_at = greatest(e.said_at, excluded.said_at)
-    RETURNING e.*
-), moved AS (
-    SELECT a.*, 1 AS step FROM after a UNION ALL SELECT b.*, -1 FROM before b
-)
-INSERT INTO overview_counts AS c (account_id, kind, site_id, sector_id, made_on, label, status, entries, amount)
-SELECT %(account)s, kind, site_id, sector_id, made_on, coalesce(label, ''), coalesce(shown, ''), sum(step),
-    sum(step * coalesce(amount, 0))
-FROM moved WHERE archived IS NOT TRUE AND site_id IS NOT NULL AND sector_id IS NOT NULL
-GROUP BY kind, site_id, sector_id, made_on, coalesce(label, ''), coalesce(shown, '')
-HAVING sum(step) <> 0 OR sum(step * coalesce(amount, 0)) <> 0
-ON CONFLICT (account_id, kind, site_id, sector_id, made_on, label, status) DO UPDATE SET
-    entries = c.entries + excluded.entries, amount = c.amount + excluded.amount
-"""  # noqa: S608  # what is put in are the names above
-
-_SPELL = """
-WITH new AS (
-    INSERT INTO overview_spellings (account_id, key, word)
-    SELECT %(account)s, word, word FROM unnest(%(words)s::text[]) AS w (word)
-    ON CONFLICT DO NOTHING RETURNING word
-)
-INSERT INTO overview_spellings (account_id, key, word)
-SELECT DISTINCT %(account)s::uuid, left(word, at - 1) || substr(word, at + 1), word
-FROM new, generate_series(1, length(word)) AS at WHERE length(word) >= %(shortest)s
-ON CONFLICT DO NOTHING
-"""
-
-_NOTE = """
-WITH new AS (
-    INSERT INTO overview_activity (account_id, event_id, source, name, said_at, kind, id, site_id, sector_id, title, entries)
-    SELECT %(account)s, %(event)s, %(source)s, %(name)s, %(at)s, about.kind, about.id, e.site_id, e.sector_id,
-        coalesce(e.text, e.label), %(count)s
-    FROM (SELECT %(kind)s::text AS kind, %(id)s::uuid AS id) AS about
-    LEFT JOIN overview_entries e ON e.account_id = %(account)s AND e.kind = about.kind AND e.id = about.id
-    WHERE NOT EXISTS (SELECT FROM overview_positions p
-        WHERE p.account_id = %(account)s AND p.said_at - %(kept)s::interval >= %(at)s)
-    ON CONFLICT DO NOTHING RETURNING source, said_at
-)
-INSERT INTO overview_positions AS p (account_id, source, events, said_at)
-SELECT %(account)s, source, 1, said_at FROM new
-ON CONFLICT (account_id, source) DO UPDATE SET
-    events = p.events + 1, said_at = greatest(p.said_at, excluded.said_at)
-"""
-"""What is too old to be kept is not counted either: its row is the memory that it was counted already."""
-
-_END = """
-DELETE FROM overview_activity WHERE account_id = %(account)s AND event_id = ANY (ARRAY(
-    SELECT event_id FROM overview_activity WHERE account_id = %(account)s AND said_at <= (
-        SELECT max(p.said_at) - %(kept)s::interval FROM overview_positions p WHERE p.account_id = %(account)s
-    ) ORDER BY said_at, event_id LIMIT %(most)s))
-"""
-
 
 async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
     for fact in recorded:
@@ -234,14 +112,22 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
         said = {(entry.kind, entry.id): entry for entry in seen.entries}
         rows = [_row(entry, fact.account_id) for entry in said.values()]
         stamp = {"account": fact.account_id, "at": seen.said_at}
-        await sql.execute(_GIVEN + _MERGE, stamp | {"entries": msgspec.json.encode(rows).decode()})
+        clusters = {id for kind, id in said if kind == "cluster"}
+        keywords = [id for kind, id in said if kind == "keyword"]
+        clusters |= await _clusters_of(sql, fact.account_id, keywords)
+        await sql.execute(GIVEN + MERGE, stamp | {"entries": msgspec.json.encode(rows).decode()})
         for entry in said.values():
             if entry.kind == "operation" and entry.status is not None:
-                await sql.execute(_ENDED + _MERGE, stamp | {"operation": entry.id})
+                await sql.execute(ENDED + MERGE, stamp | {"operation": entry.id})
+        clusters |= {
+            entry.parent_id for entry in said.values() if entry.kind == "keyword" and entry.parent_id
+        }
+        if clusters:
+            await sql.execute(MAPPED, {"account": fact.account_id, "clusters": list(clusters)})
         texts = (entry.text for entry in said.values() if entry.kind in SEARCHED and entry.text)
         if words := sorted({word for text in texts for word in words_of(text)}):
             spelled = {"account": fact.account_id, "words": words, "shortest": SHORTEST_MISTYPED}
-            await sql.execute(_SPELL, spelled)
+            await sql.execute(SPELL, spelled)
         about = seen.entries[0] if seen.entries else None
         note = {
             "event": UUID(fact.stream.partition("-")[2]),
@@ -251,13 +137,26 @@ async def apply(sql: Sql, recorded: Sequence[Recorded[EntriesSeen]]) -> None:
             "kind": about.kind if about else None,
             "id": about.id if about else None,
         }
-        await sql.execute(_NOTE, stamp | note | {"kept": ACTIVITY_KEPT})
+        await sql.execute(NOTE, stamp | note | {"kept": ACTIVITY_KEPT})
         ended = {"account": fact.account_id, "kept": ACTIVITY_KEPT, "most": ENDED_AT_ONCE}
-        await sql.execute(_END, ended)
+        await sql.execute(END, ended)
+
+
+async def _clusters_of(sql: Sql, account_id: UUID, keywords: Sequence[UUID]) -> set[UUID]:
+    """The clusters in which these keywords were until now."""
+    if not keywords:
+        return set()
+    asked = {"account": account_id, "keywords": keywords}
+    return {row["parent_id"] for row in await sql.all(CLUSTERS_OF, asked)}
 
 
 def _row(entry: Entry, account_id: UUID) -> dict[str, object]:
     row: dict[str, object] = msgspec.to_builtins(entry)
+    # Facts of before say what nobody knew: which status a cluster has, and that an archived idea is back.
+    if entry.kind == "cluster":
+        row.pop("status", None)
+    if entry.kind == "idea" and entry.archived is False:
+        del row["archived"]
     if entry.text is not None and entry.kind in SEARCHED:
         row["words"] = [lexeme(account_id, entry.kind, word) for word in words_of(entry.text)]
     return row
