@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from common.contracts.billing import CreditsDeducted
 from common.contracts.gateway import MembershipChanged
+from common.contracts.operations import AIOperationFailed
 from common.contracts.planner import PipelineRunFinished, PipelineRunStarted
 from common.contracts.publisher import PublishFailed
 from common.database import Transaction
@@ -111,6 +112,34 @@ class TestList:
             random.Random(seed).shuffle(shuffled)
             await take(gateway, shuffled)
             assert await listed(tenant) == expected, seed
+
+    async def test_tells_once_of_an_operation_of_which_several_items_failed(
+        self, gateway: Gateway, tenant: Tenant
+    ) -> None:
+        def failed(operation_id: UUID, message: str) -> AIOperationFailed:
+            return AIOperationFailed(
+                operation_id=operation_id,
+                function="generate_content",
+                item_id=new_id(),
+                error_code="AI_TIMEOUT",
+                message=message,
+            )
+
+        one, other = new_id(), new_id()
+        events = heard(
+            tenant.account_id, failed(one, "slow"), failed(other, "no key"), failed(one, "still slow")
+        )
+        for seed in range(4):
+            shuffled = [*events, *events]
+            random.Random(seed).shuffle(shuffled)
+            await take(gateway, shuffled)
+            told = [(each["task_id"], each["message"]) for each in await listed(tenant)]
+            assert told == [
+                (str(one), "generate_content has failed for an item: still slow"),
+                (str(other), "generate_content has failed for an item: no key"),
+            ], seed
+            async with gateway.runtime.database.transaction(tenant.account_id) as tx:
+                await tx.execute("DELETE FROM notifications")
 
     async def test_has_nothing_of_another_tenant(self, gateway: Gateway, tenant: Tenant) -> None:
         other = await gateway.register()

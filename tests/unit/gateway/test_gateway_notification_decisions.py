@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from common.contracts.billing import CreditsDeducted, CreditsRefused, LimitReached
+from common.contracts.billing import CreditsDeducted, CreditsExpired, CreditsRefused, LimitReached
 from common.contracts.gateway import MembershipChanged
 from common.contracts.operations import AIOperationFailed
 from common.contracts.planner import PipelineRunFinished
@@ -54,6 +54,10 @@ def charged(amount: int, balance: int) -> CreditsDeducted:
     )
 
 
+def expired(amount: int, balance: int) -> CreditsExpired:
+    return CreditsExpired(grant_id=ONE, amount=amount, balance=balance, available=balance)
+
+
 def failed(**changed: Any) -> AIOperationFailed:
     fields = {"item_id": None, "error_code": "AI_TIMEOUT", "message": "slow", **changed}
     return AIOperationFailed(operation_id=ONE, function="auto_cluster", **fields)
@@ -70,8 +74,14 @@ def failed(**changed: Any) -> AIOperationFailed:
             PipelineRunFinished(run_id=ONE, outcome="failed", reason="Too much failed."),
             Notice("run_failed", "The pipeline run has failed: Too much failed.", task_id=ONE),
         ),
-        (failed(), Notice("operation_failed", "auto_cluster has failed: slow", task_id=ONE)),
-        (failed(item_id=ONE), None),
+        (failed(), Notice("operation_failed", "auto_cluster has failed: slow", task_id=ONE, once_for=ONE)),
+        (
+            failed(item_id=SITE),
+            Notice(
+                "operation_failed", "auto_cluster has failed for an item: slow", task_id=ONE, once_for=ONE
+            ),
+        ),
+        (failed(item_id=SITE, run_id=ONE), None),
         (failed(run_id=ONE), None),
         (failed(error_code="INSUFFICIENT_CREDITS"), None),
         (failed(error_code="PLAN_LIMIT_REACHED"), None),
@@ -79,6 +89,8 @@ def failed(**changed: Any) -> AIOperationFailed:
         (charged(1, LOW_CREDITS), None),
         (charged(1, LOW_CREDITS - 2), None),
         (charged(0, LOW_CREDITS - 1), None),
+        (expired(1, LOW_CREDITS - 1), Notice("credits_low", "9.999 credits are left.")),
+        (expired(1, LOW_CREDITS), None),
         (
             CreditsRefused(operation_id=ONE, needed=2_500, available=500),
             Notice(

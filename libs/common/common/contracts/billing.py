@@ -137,7 +137,7 @@ class CreditsReleased(Contract, frozen=True, kw_only=True):
     used: MonthlyUse | None = None
 
 
-@contract(by=("billing",), heard_by=("planner", "writer"))
+@contract(by=("billing",), heard_by=HEARERS)
 class CreditsExpired(Contract, frozen=True, kw_only=True):
     """What was left of a grant at its end."""
 

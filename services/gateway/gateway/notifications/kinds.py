@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from common.auth.permissions import Permission
-from common.contracts.billing import CreditsDeducted, CreditsRefused, LimitReached
+from common.contracts.billing import CreditsDeducted, CreditsExpired, CreditsRefused, LimitReached
 from common.contracts.gateway import MembershipChanged
 from common.contracts.operations import REFUSALS, AIOperationFailed, Millicredits
 from common.contracts.planner import PipelineRunFinished
@@ -46,7 +46,10 @@ KINDS: Mapping[Kind, KindOf] = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notification; `task_id` is the operation or run it is about, `member_id` the member."""
+    """One notification; `task_id` is the operation or run it is about, `member_id` the member.
+
+    `once_for`: however many events tell of it, it is one, as the newest of them says it; None: each event tells of another.
+    """
 
     kind: Kind
     message: str
@@ -54,12 +57,14 @@ class Notice:
     task_id: UUID | None = None
     content_id: UUID | None = None
     member_id: UUID | None = None
+    once_for: UUID | None = None
 
 
 CONTRACTS = (
     PipelineRunFinished,
     AIOperationFailed,
     CreditsDeducted,
+    CreditsExpired,
     CreditsRefused,
     PublishFailed,
     MembershipChanged,
@@ -75,10 +80,13 @@ def notice_of(said: Any) -> Notice | None:
             return Notice(
                 "run_failed", f"The pipeline run has failed: {reason or 'no reason is known'}", task_id=run
             )
-        case AIOperationFailed(item_id=None, run_id=None, error_code=code) if code not in REFUSALS:
-            message = f"{said.function} has failed: {said.message}"
-            return Notice("operation_failed", message, task_id=said.operation_id)
-        case CreditsDeducted(amount=amount, balance=balance) if balance < LOW_CREDITS <= balance + amount:
+        case AIOperationFailed(operation_id=id, run_id=None) if said.error_code not in REFUSALS:
+            of = "" if said.item_id is None else " for an item"
+            message = f"{said.function} has failed{of}: {said.message}"
+            return Notice("operation_failed", message, task_id=id, once_for=id)
+        case (
+            CreditsDeducted(amount=amount, balance=balance) | CreditsExpired(amount=amount, balance=balance)
+        ) if balance < LOW_CREDITS <= balance + amount:
             return Notice("credits_low", f"{_credits(balance)} credits are left.")
         case CreditsRefused(reached=LimitReached() as reached):
             return Notice("plan_limit_reached", explain(reached), task_id=said.operation_id)

@@ -24,7 +24,8 @@ async def note(event: Heard[Any], tx: Transaction) -> None:
 async def tell(event: Heard[Any], tx: Transaction) -> None:
     if (notice := notice_of(event.data)) is not None:
         for user_id in await mail_to(tx, event, notice):
-            await tx.defer(SEND_NOTIFICATION, notification_id=notification_id_of(event), user_id=user_id)
+            id = notification_id_of(event, notice)
+            await tx.defer(SEND_NOTIFICATION, notification_id=id, user_id=user_id)
 
 
 notices = Reactions().include([kept, mailed])

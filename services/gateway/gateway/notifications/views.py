@@ -95,17 +95,18 @@ def stream_of(account_id: UUID, user_id: UUID) -> UUID:
     return stable_id(account_id, "notices", user_id)
 
 
-def notification_id_of(event: Heard[Any]) -> UUID:
-    return stable_id(event.event_id, "notification")
+def notification_id_of(event: Heard[Any], notice: Notice) -> UUID:
+    return stable_id(notice.once_for or event.event_id, "notification")
 
 
 async def keep(tx: Transaction, event: Heard[Any], notice: Notice) -> None:
     """Once, however often it is heard; the account's newest stay, in whatever order they come."""
     row = asdict(notice) | {
         "account_id": event.account_id,
-        "id": notification_id_of(event),
+        "id": notification_id_of(event, notice),
         "created_at": event.time,
     }
+    del row["once_for"]
     await tx.execute(_KEEP, row)
     await tx.execute(
         "DELETE FROM notifications WHERE account_id = %(account)s AND (created_at, id) <= (SELECT created_at, id"
@@ -114,7 +115,13 @@ async def keep(tx: Transaction, event: Heard[Any], notice: Notice) -> None:
     )
 
 
-_KEEP = insert(notifications).on_conflict_do_nothing()
+_KEEP = insert(notifications)
+_KEEP = _KEEP.on_conflict_do_update(
+    index_elements=["id"],
+    set_={"message": _KEEP.excluded.message, "created_at": _KEEP.excluded.created_at},
+    where=sa.tuple_(_KEEP.excluded.created_at, _KEEP.excluded.message)
+    > sa.tuple_(notifications.c.created_at, notifications.c.message),
+)
 
 
 async def mail_to(tx: Transaction, event: Heard[Any], notice: Notice) -> list[UUID]:
@@ -143,7 +150,7 @@ async def mail_to(tx: Transaction, event: Heard[Any], notice: Notice) -> list[UU
         " WHERE %(at)s > now() - %(within)s::interval ON CONFLICT DO NOTHING RETURNING user_id",
         {
             "account": event.account_id,
-            "id": notification_id_of(event),
+            "id": notification_id_of(event, notice),
             "to": to,
             "at": event.time,
             "within": MAILED_WITHIN,

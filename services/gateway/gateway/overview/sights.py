@@ -69,7 +69,12 @@ AUTOMATED = (
     planner.PipelineRunCancelled,
     planner.PipelineRunFinished,
 )
-NOTED = (billing.CreditsReserved, gateway.MembershipChanged, publisher.PublishFailed)
+NOTED = (
+    billing.CreditsReserved,
+    billing.CreditsExpired,
+    gateway.MembershipChanged,
+    publisher.PublishFailed,
+)
 """Nothing that these views show, but what others do that say as of which position they speak: progress, notifications."""
 SEEN: tuple[type[Contract], ...] = (
     *PLANNED,
