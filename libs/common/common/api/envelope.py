@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from common.api.conditional import etag
@@ -153,16 +153,17 @@ def _other_media_type(request: Request) -> bool:
     return kind != "application/json" and not kind.endswith("+json")
 
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+
 def _methods(request: Request) -> str:
     """Those of the request's path; Starlette names only those of its first route."""
-    there = [route for route in request.app.routes if isinstance(route, Route)]
-    found = {
-        method
-        for route in there
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
-    return ", ".join(sorted(found))
+
+    def is_there(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(method for method in _METHODS if is_there(method))
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -61,6 +61,11 @@ async def name(body: Named) -> Response:
     return answer(body, status=201, message="Named.")
 
 
+@router.get("/named/")
+async def named() -> Response:
+    return answer([])
+
+
 @router.get("/accepted/")
 async def accept() -> Response:
     return accepted(TASK)
@@ -158,6 +163,7 @@ async def test_what_no_route_answers_has_the_envelope_too(client: httpx.AsyncCli
     assert (nowhere.status_code, nowhere.json()["error_code"]) == (404, "NOT_FOUND")
     wrong = await client.delete("/named/")
     assert (wrong.status_code, wrong.json()["error_code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert wrong.headers["allow"] == "GET, POST"
 
 
 async def test_a_success_has_data_and_message(client: httpx.AsyncClient) -> None:
