@@ -38,7 +38,7 @@ async def test_as_many_rows_are_read_for_a_late_fact_as_for_an_early_one(service
                 "INSERT INTO events (account_id, stream, version, event_id, type, data, meta)"
                 " VALUES (%s, %s, 1, %s, 'EntriesSeen', %s, '{}')",
                 [
-                    (account, OVERVIEW.stream(id), new_id(), msgspec.json.encode(sight).decode())
+                    (account, str(OVERVIEW.stream(id)), new_id(), msgspec.json.encode(sight).decode())
                     for id, sight in sights
                 ],
             )
