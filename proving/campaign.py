@@ -187,7 +187,6 @@ def arena(wanted: Wanted) -> Iterator[Arena]:
             "IGNY8_AI_MODEL": "gpt-4o-mini",
             "IGNY8_AI_IMAGE_MODEL": "gpt-image-1",
             "IGNY8_TRIAL_CREDITS": "1000000",
-            "IGNY8_RATE_LIMITS": "write=6000,auth=600",
             "IGNY8_ALLOWED_PRIVATE_HOSTS": urlsplit(site.url).netloc if site else "",
             "IGNY8_KAFKA": kafka.bootstrap if kafka else "",
         }

@@ -58,7 +58,7 @@ REMAINS = {
 KEPT = {
     "billing": {
         *("events", "snapshots", "wallets", "credit_grants", "credit_transactions"),
-        *("usage_log", "reservations", "expiry_schedule", "entitlements"),
+        *("usage_log", "reservations", "expiry_schedule", "entitlements", "monthly_use"),
     },
     "gateway": {"account_slugs", "audit_entries"},
 }

@@ -7,6 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from common.messaging.topics import ALL_TOPICS, partitions_of
 from psycopg import sql
 
+from tests.parts.ports import eventually
+
 
 def dump(url: str) -> bytes:
     """All rows of all tables as text, whoever's they are."""
@@ -24,7 +26,7 @@ def dump(url: str) -> bytes:
 
 async def said(kafka: str, topics: Sequence[str] = ALL_TOPICS) -> bytes:
     """All that the broker remembers of these topics: keys, headers and values."""
-    partitions = await partitions_of(kafka, topics)
+    partitions = await eventually(lambda: partitions_of(kafka, topics), what="Kafka knows the topics")
     text: list[bytes] = []
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
         ends = await consumer.end_offsets(partitions)

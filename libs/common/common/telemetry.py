@@ -109,7 +109,7 @@ class _FileExporter(SpanExporter):
 
 def traceparent() -> str | None:
     """The W3C trace context of the current span, or None outside of any."""
-    if not _tracing:
+    if not tracing():
         return None
     carrier: dict[str, str] = {}
     inject(carrier)

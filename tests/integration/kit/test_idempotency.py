@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from common.api import idempotency
 from common.api.idempotency import LARGEST_BODY, LONGEST_KEY
 from common.ids import new_id
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.integration.kit.toy_api import ToyApi
 from tests.parts.ports import eventually
@@ -43,6 +45,30 @@ async def test_the_answer_is_replayed_with_its_headers(api: ToyApi) -> None:
     assert second.headers["location"] == first.headers["location"]
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_who_has_the_whole_answer_gets_it_again_at_once(
+    api: ToyApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    keep = idempotency._keep
+
+    async def noted_keep(*arguments: Any) -> None:
+        await keep(*arguments)
+        order.append("kept")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted_send(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                order.append("sent")
+            await send(message)
+
+        await api.app(scope, receive, noted_send)
+
+    monkeypatch.setattr(idempotency, "_keep", noted_keep)
+    monkeypatch.setattr(api.client, "_transport", httpx.ASGITransport(app))
+    assert (await api.post(new_id(), {"times": 1}, "k")).status_code == 201
+    assert order == ["kept", "sent"]
 
 
 async def test_a_file_up_to_a_megabyte_is_as_any_body(api: ToyApi) -> None:

@@ -103,7 +103,10 @@ class IdempotencyMiddleware:
             finally:
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
-            await _keep(runtime.database, account_id, key, status, headers, body)
+            try:
+                await _keep(runtime.database, account_id, key, status, headers, body)
+            finally:
+                await request.end()
 
 
 async def _take(
@@ -147,6 +150,7 @@ class _Replayed:
         self._rest = receive
         self._send = send
         self._app = app
+        self._last: Message | None = None
 
     def be_known_by(self, name: str) -> None:
         """The same for its repetitions as long as its key is remembered, and for nothing after that."""
@@ -169,6 +173,9 @@ class _Replayed:
                 headers = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in message["headers"]]
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._last = message
+                    return
             await self._send(message)
 
         await self._app(self._scope, self._receive, send)
@@ -176,6 +183,11 @@ class _Replayed:
             return status, headers, b"".join(chunks)
         kept = [[name, value] for name, value in headers if name.lower() != "content-length"]
         return status, [*kept, ["content-length", str(len(replay))]], replay
+
+    async def end(self) -> None:
+        """Send what `run` has held back: who has the whole answer gets the same one again at once."""
+        if self._last is not None:
+            await self._send(self._last)
 
     async def answer(self, status: int, headers: list[list[str]], body: bytes) -> None:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -91,24 +91,29 @@ MERGE = f"""
 ){_COUNT}"""  # noqa: S608  # what is put in are the names above
 
 CLUSTERS_OF = """
-SELECT DISTINCT parent_id FROM overview_entries
-WHERE account_id = %(account)s AND kind = 'keyword' AND id = ANY (%(keywords)s::uuid[]) AND parent_id IS NOT NULL
+SELECT DISTINCT e.parent_id FROM unnest(%(keywords)s::uuid[]) AS k (id) CROSS JOIN LATERAL (
+    SELECT e.parent_id FROM overview_entries e
+    WHERE e.account_id = %(account)s AND e.kind = 'keyword' AND e.id = k.id OFFSET 0
+) AS e WHERE e.parent_id IS NOT NULL
 """
 MAPPED = f"""
-WITH now AS (
-    SELECT c.id, CASE WHEN EXISTS (SELECT FROM overview_entries k WHERE k.account_id = c.account_id
-        AND k.parent_id = c.id AND k.kind = 'keyword' AND k.status = 'mapped' AND k.archived IS NOT TRUE)
-        THEN 'mapped' ELSE 'new' END AS status
-    FROM overview_entries c
-    WHERE c.account_id = %(account)s AND c.kind = 'cluster' AND c.id = ANY (%(clusters)s::uuid[])
-), before AS (
-    SELECT e.* FROM now CROSS JOIN LATERAL (
+WITH found AS (
+    SELECT e.* FROM unnest(%(clusters)s::uuid[]) AS c (id) CROSS JOIN LATERAL (
         SELECT e.* FROM overview_entries e
-        WHERE e.account_id = %(account)s AND e.kind = 'cluster' AND e.id = now.id OFFSET 0
-    ) AS e WHERE e.status IS DISTINCT FROM now.status
+        WHERE e.account_id = %(account)s AND e.kind = 'cluster' AND e.id = c.id OFFSET 0
+    ) AS e
+), now AS (
+    SELECT found.id, CASE WHEN EXISTS (SELECT FROM overview_entries k WHERE k.account_id = %(account)s
+        AND k.parent_id = found.id AND k.kind = 'keyword' AND k.status = 'mapped' AND k.archived IS NOT TRUE)
+        THEN 'mapped' ELSE 'new' END AS status
+    FROM found
+), before AS (
+    SELECT found.* FROM found JOIN now USING (id) WHERE found.status IS DISTINCT FROM now.status
 ), after AS (
-    UPDATE overview_entries e SET status = now.status FROM now
-    WHERE e.account_id = %(account)s AND e.kind = 'cluster' AND e.id = now.id AND e.status IS DISTINCT FROM now.status
+    INSERT INTO overview_entries AS e (account_id, kind, id, guard, guards, made_at, said_at, status)
+    SELECT b.account_id, b.kind, b.id, b.guard, b.guards, b.made_at, b.said_at, now.status
+    FROM before b JOIN now USING (id)
+    ON CONFLICT (account_id, kind, id) DO UPDATE SET status = excluded.status
     RETURNING e.*
 ){_COUNT}"""  # noqa: S608  # what is put in is the text above
 """Nobody says the status of a cluster: it is mapped while it has keywords, in whatever order they are heard."""
