@@ -27,6 +27,7 @@ from writer.content.events import (
     ContentEdited,
     ContentEvent,
     ContentPublicationFailed,
+    ContentPublished,
     ContentRejected,
     ContentRestored,
     ContentSubmitted,
@@ -213,9 +214,11 @@ class TestRelease:
 
 class TestWhatThePublisherSays:
     def test_published_once(self) -> None:
-        command = RecordPublished(1, "7", "https://site/7")
-        given(CONTENT)(*OUT[:-1]).when(command).then(PUBLISHED)
-        given(CONTENT)(*OUT).when(command).then_nothing()
+        command = RecordPublished(1, "7", "https://site/7", heard=4)
+        said = msgspec.structs.replace(PUBLISHED, heard=4)
+        given(CONTENT)(*OUT[:-1]).when(command).then(said)
+        given(CONTENT)(*OUT[:-1], said).when(command).then_nothing()
+        given(CONTENT)(*OUT).when(command).then_nothing()  # noted before it was noted what was heard
         assert state_of(*OUT).status == "published"
 
     def test_an_edit_made_meanwhile_stays_a_draft(self) -> None:
@@ -224,17 +227,26 @@ class TestWhatThePublisherSays:
 
     def test_a_failure_is_kept_once_until_the_next_release(self) -> None:
         failed = ContentPublicationFailed(text_version=1, error_code="401", message="wrong password")
-        command = RecordPublishFailed(1, "401", "wrong password")
-        given(CONTENT)(*OUT[:-1]).when(command).then(failed)
+        command = RecordPublishFailed(1, "401", "wrong password", heard=3)
+        given(CONTENT)(*OUT[:-1]).when(command).then(msgspec.structs.replace(failed, heard=3))
         given(CONTENT)(*OUT[:-1], failed).when(command).then_nothing()
         assert state_of(*OUT[:-1], failed, RELEASED).problem is None
 
     def test_unpublished_content_is_in_review_again(self) -> None:
         gone = ContentUnpublished(text_version=1)
-        given(CONTENT)(*OUT).when(RecordUnpublished(1)).then(gone)
-        given(CONTENT)(*OUT, gone).when(RecordUnpublished(1)).then_nothing()
+        given(CONTENT)(*OUT).when(RecordUnpublished(1, 5)).then(msgspec.structs.replace(gone, heard=5))
+        given(CONTENT)(*OUT, gone).when(RecordUnpublished(1, 5)).then_nothing()
         assert state_of(*OUT, gone).status == "review"
         assert state_of(*OUT, EDITED, gone).status == "draft"
+
+    def test_what_it_said_before_changes_nothing_when_it_is_heard_again(self) -> None:
+        past = (*OUT, ContentUnpublished(text_version=1, heard=5))
+        given(CONTENT)(*past).when(RecordPublished(1, "7", "https://site/7", heard=4)).then_nothing()
+        given(CONTENT)(*past).when(RecordPublishFailed(1, "401", "wrong password", heard=3)).then_nothing()
+        again = RecordPublished(1, "8", "https://site/8", heard=6)
+        written = ContentPublished(text_version=1, external_id="8", external_url="https://site/8", heard=6)
+        given(CONTENT)(*past).when(again).then(written)
+        given(CONTENT)(*past, written).when(RecordUnpublished(1, 5)).then_nothing()
 
 
 class TestArchive:

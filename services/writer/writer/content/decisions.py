@@ -94,11 +94,12 @@ class ReleaseContent:
 
 @dataclass(frozen=True)
 class RecordPublished:
-    """The publisher said so."""
+    """The publisher said so; `heard`, here and below, is the version of its publication's stream."""
 
     text_version: int
     external_id: str
     external_url: str
+    heard: int
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class RecordPublishFailed:
     text_version: int
     error_code: str
     message: str
+    heard: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class RecordUnpublished:
     """The publisher said so."""
 
     text_version: int
+    heard: int
 
 
 @dataclass(frozen=True)
@@ -256,19 +259,29 @@ def _release(command: ReleaseContent, content: Content) -> Sequence[ContentEvent
 def _record(
     command: RecordPublished | RecordPublishFailed | RecordUnpublished, content: Content
 ) -> Sequence[ContentEvent]:
+    if command.heard <= content.heard:
+        return []
     match command:
-        case RecordPublished(version, external_id, external_url):
+        case RecordPublished(version, external_id, external_url, heard):
             if content.published is not None and content.published >= version:
                 return []
             return [
-                ContentPublished(text_version=version, external_id=external_id, external_url=external_url)
+                ContentPublished(
+                    text_version=version, external_id=external_id, external_url=external_url, heard=heard
+                )
             ]
-        case RecordPublishFailed(version, error_code, message):
+        case RecordPublishFailed(version, error_code, message, heard):
             if content.problem == (version, error_code, message):
                 return []
-            return [ContentPublicationFailed(text_version=version, error_code=error_code, message=message)]
-        case RecordUnpublished(version):
-            return [ContentUnpublished(text_version=version)] if content.published == version else []
+            return [
+                ContentPublicationFailed(
+                    text_version=version, error_code=error_code, message=message, heard=heard
+                )
+            ]
+        case RecordUnpublished(version, heard):
+            if content.published != version:
+                return []
+            return [ContentUnpublished(text_version=version, heard=heard)]
     assert_never(command)
 
 

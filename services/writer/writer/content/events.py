@@ -115,19 +115,24 @@ class ContentReleased(Event, frozen=True, kw_only=True):
 
 
 class ContentPublished(Event, frozen=True, kw_only=True):
+    """`heard`, here and below: the version of the publication that said so; 0 in facts of before that was noted."""
+
     text_version: int
     external_id: str
     external_url: str
+    heard: int = 0
 
 
 class ContentPublicationFailed(Event, frozen=True, kw_only=True):
     text_version: int
     error_code: str
     message: str
+    heard: int = 0
 
 
 class ContentUnpublished(Event, frozen=True, kw_only=True):
     text_version: int
+    heard: int = 0
 
 
 class ContentArchived(Event, frozen=True, kw_only=True):
@@ -162,7 +167,7 @@ class NoContent:
 class Content:
     """`run_id` is the run that works on it, `told` are the runs that know of its review; `published` is the version that
     is out, which an edit leaves there; `withdrawn`: what the approval handed over was taken back, or archived before;
-    `approved_by_rule`: by a run, which has not handed it over yet.
+    `approved_by_rule`: by a run, which has not handed it over yet; `heard`: how far its publication was heard of.
     """
 
     content_id: UUID
@@ -186,6 +191,8 @@ class Content:
     def is_approved(self) -> bool:
         """Whether the text as it is now may be published."""
         return self.approved == self.text_version
+
+    heard: int = 0
 
 
 ContentState = NoContent | Content
@@ -223,15 +230,17 @@ def evolve(state: ContentState, event: ContentEvent) -> ContentState:
                 withdrawn=False,
                 approved_by_rule=False,
             )
-        case ContentPublished(text_version=version, external_id=external_id):
+        case ContentPublished(text_version=version, external_id=external_id, heard=heard):
             # An edit made meanwhile stays a draft; the version that is out is another.
             status: ContentStatus = "published" if version == state.text_version else state.status
-            return replace(state, published=version, external_id=external_id, status=status, problem=None)
-        case ContentPublicationFailed(text_version=version, error_code=code, message=message):
-            return replace(state, problem=(version, code, message))
-        case ContentUnpublished():
+            return replace(
+                state, published=version, external_id=external_id, status=status, problem=None, heard=heard
+            )
+        case ContentPublicationFailed(text_version=version, error_code=code, message=message, heard=heard):
+            return replace(state, problem=(version, code, message), heard=heard)
+        case ContentUnpublished(heard=heard):
             status = "review" if state.status == "published" else state.status
-            return replace(state, published=None, status=status, withdrawn=True)
+            return replace(state, published=None, status=status, withdrawn=True, heard=heard)
         case ContentArchived():
             return replace(state, archived=True, withdrawn=True)
         case ContentRestored():

@@ -24,7 +24,9 @@ async def publish_requested(event: Heard[PublishRequested], tx: Transaction) -> 
 async def published(event: Heard[ContentPublished], tx: Transaction) -> None:
     fact = event.data
     await tx.handle(
-        CONTENT, fact.content_id, RecordPublished(fact.version, fact.external_id, fact.external_url)
+        CONTENT,
+        fact.content_id,
+        RecordPublished(fact.version, fact.external_id, fact.external_url, event.version),
     )
 
 
@@ -32,10 +34,12 @@ async def published(event: Heard[ContentPublished], tx: Transaction) -> None:
 async def publish_failed(event: Heard[PublishFailed], tx: Transaction) -> None:
     fact = event.data
     await tx.handle(
-        CONTENT, fact.content_id, RecordPublishFailed(fact.version, fact.error_code, fact.message)
+        CONTENT,
+        fact.content_id,
+        RecordPublishFailed(fact.version, fact.error_code, fact.message, event.version),
     )
 
 
 @reactions.on(ContentUnpublished)
 async def unpublished(event: Heard[ContentUnpublished], tx: Transaction) -> None:
-    await tx.handle(CONTENT, event.data.content_id, RecordUnpublished(event.data.version))
+    await tx.handle(CONTENT, event.data.content_id, RecordUnpublished(event.data.version, event.version))
