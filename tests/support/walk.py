@@ -98,13 +98,29 @@ def learn(
     Field names follow the paths' parameters: `…/keywords/{keyword_id}/` fills `keyword_id` and `keyword_ids`.
     """
     known = Known(by_path=dict(unlisted), all=set(unlisted.values()))
+    lists: dict[str, list[str]] = {}
+
+    def listed(prefix: str, name: str) -> list[str]:
+        answer = http.get(fill(prefix, known), params={"page_size": 100})
+        results = answer.json()["data"]["results"] if answer.status_code == 200 else []
+        return [str(each.get("id", each.get(name))) for each in results]
+
+    def found_below(prefix: str, name: str) -> list[str]:
+        """The list below the object that stands for its kind, or else below the first that has something there."""
+        if ids := listed(prefix, name):
+            return ids
+        above = list(PARAMETER.finditer(prefix))
+        for id in lists.get(prefix[: above[-1].start()], ()) if above else ():
+            known.by_path[prefix[: above[-1].start()]] = known.by_name[above[-1][1]] = id
+            if ids := listed(prefix, name):
+                return ids
+        return []
+
     for path in sorted(document["paths"], key=lambda each: len(PARAMETER.findall(each))):
         for found in PARAMETER.finditer(path):
             name, prefix = found[1], path[: found.start()]
             if prefix not in known.by_path and "get" in document["paths"].get(prefix, {}):
-                listed = http.get(fill(prefix, known), params={"page_size": 100})
-                results = listed.json()["data"]["results"] if listed.status_code == 200 else []
-                ids = [str(each.get("id", each.get(name))) for each in results]
+                lists[prefix] = ids = found_below(prefix, name)
                 if not ids:
                     continue
                 known.by_path[prefix] = ids[which % len(ids)]

@@ -330,7 +330,7 @@ class TestATask:
     @staticmethod
     def at(status: str) -> httpx.Response:
         shown = {"task_id": str(uuid4()), "status": status, "phase": "Saving", "function": None, "item": 1}
-        return success({**shown, "items": 2, "percent": 50, "credits": 0.5, "error": None})
+        return success({**shown, "items": 2, "percent": 50, "credits": 0.5, "error": None, "as_of": []})
 
     def test_is_asked_for_until_it_has_ended(self) -> None:
         server = Server(self.at("running"), self.at("paused"), self.at("failed"))
