@@ -20,7 +20,7 @@ from proving.report import Report, Struck, Wanted
 from tests.parts.fake_ai import Call
 
 KILLS = 20
-OUTAGE = 6.0
+OUTAGE = 4.0
 """Seconds in which the broker is away first."""
 SEED = "IGNY8_PROVE_SEED"
 """Set it to the seed a failure printed, to have the same faults again. Without it there are others every day."""

@@ -58,8 +58,14 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_for(condition: Callable[[], T], deadline: float = DEADLINE, *, what: str = "the condition") -> T:
-    """The first truthy value of `condition`, tried for `deadline` seconds.
+def wait_for(
+    condition: Callable[[], T],
+    deadline: float = DEADLINE,
+    *,
+    what: str = "the condition",
+    interval: float = INTERVAL,
+) -> T:
+    """The first truthy value of `condition`, tried for `deadline` seconds, with `interval` seconds between two looks.
 
     Raises `DeadlineMissed` with the last value. An exception of the condition ends the wait.
     """
@@ -67,7 +73,7 @@ def wait_for(condition: Callable[[], T], deadline: float = DEADLINE, *, what: st
     while not (value := condition()):
         if time.monotonic() > end:
             raise DeadlineMissed(f"{what} was not met within {deadline} s, last value {value!r}")
-        time.sleep(INTERVAL)
+        time.sleep(interval)
     return value
 
 

@@ -106,7 +106,10 @@ class Product:
         # Twice: an event that was between two services during the first look has arrived by the second.
         try:
             wait_for(
-                lambda: not moving() and not moving(), deadline, what="everything has been heard and done"
+                lambda: not moving() and not moving(),
+                deadline,
+                what="everything has been heard and done",
+                interval=0.25,  # a look asks five services and five databases
             )
         except DeadlineMissed as missed:
             raise DeadlineMissed(f"{missed}: {moving()}") from None

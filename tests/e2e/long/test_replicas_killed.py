@@ -8,7 +8,7 @@ import psycopg
 from common.contracts.base import SERVICES
 
 from tests.e2e.conftest import Shared
-from tests.e2e.test_replicas import followed
+from tests.e2e.long.test_replicas import followed
 from tests.parts.ports import wait_for
 from tests.support.command import IGNY8
 

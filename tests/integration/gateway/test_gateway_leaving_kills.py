@@ -27,6 +27,8 @@ from tests.parts.ports import eventually
 from tests.parts.process import Process
 from tests.support.database import ServiceUrls
 
+pytestmark = pytest.mark.usefixtures("uncounted")  # the same export and erasure at each of their points
+
 EXPORT = [point for point in LEAVING if point.startswith("export.")]
 ERASURE = [point for point in LEAVING if point.startswith("erasure.")]
 CANARY = "canary-c0ffee"

@@ -65,6 +65,8 @@ from tests.integration.gateway.running import Gateway, Tenant
 from tests.integration.gateway.test_gateway_overview import NOW, TABLES, ask, heard, rows, take
 from tests.support import events
 
+pytestmark = pytest.mark.usefixtures("uncounted")  # the same few lines for each order of each kind's life
+
 USAGE = Usage(provider="local", model="local")
 CHARGE = Charge(kind="image", units=1)
 OBJECT = ObjectRef(sha256="ab", size=3, media_type="image/png")
