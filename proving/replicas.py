@@ -193,6 +193,8 @@ class Group:
             )
         except KafkaException:  # nobody has asked for its coordinator yet
             return 0
+        except TimeoutError:  # no answer says nothing
+            return -1
 
     async def disturb(self) -> int:
         """Join, which takes partitions from the others, and leave again: two rebalances. Returns the generation."""

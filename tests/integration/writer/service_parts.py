@@ -1,6 +1,7 @@
 """A service without its process, on a real PostgreSQL: the test is the broker, the gateway and the worker."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -111,6 +112,8 @@ class Parts:
         transport = httpx.ASGITransport(app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://service/api/v1")
         self._offsets = count()
+        self._said = Counter[str]()
+        """How far each publication has come."""
         self.heard: list[Message] = []
 
     @property
@@ -133,6 +136,10 @@ class Parts:
         if "gateway" in spec.by:
             tenant.version += 1
             subject, version = f"account-{tenant.id}", tenant.version
+        elif content_id := getattr(contract, "content_id", None) if "publisher" in spec.by else None:
+            subject = f"publication-{content_id}"
+            self._said[subject] += 1
+            version = self._said[subject]
         subject = subject or f"test-{new_id()}"
         fact: Recorded[Any] = Recorded(
             1, tenant.id, subject, version, new_id(), cast(Any, contract), Meta(), datetime.now(UTC)
